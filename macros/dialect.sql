@@ -1,0 +1,53 @@
+{#
+  Every difference between the engines that the models meet, one dispatched macro each.
+  default__ = DuckDB and Postgres; other engines get their own branch. Nothing else belongs here.
+#}
+
+{# The type of an instant (UTC). #}
+{% macro instant_type() %}{{ return(adapter.dispatch('instant_type')()) }}{% endmacro %}
+{% macro default__instant_type() %}timestamptz{% endmacro %}
+{% macro spark__instant_type() %}timestamp{% endmacro %}
+
+{# Local calendar date of an instant in a time zone (C3). NULL gives NULL. #}
+{% macro local_date(instant, time_zone) %}{{ return(adapter.dispatch('local_date')(instant, time_zone)) }}{% endmacro %}
+{% macro default__local_date(instant, time_zone) %}cast(timezone({{ time_zone }}, {{ instant }}) as date){% endmacro %}
+{% macro spark__local_date(instant, time_zone) %}cast(from_utc_timestamp({{ instant }}, {{ time_zone }}) as date){% endmacro %}
+
+{# The instant at which the engine places local midnight of a date; see local_midnight. #}
+{% macro raw_midnight(day, time_zone) %}{{ return(adapter.dispatch('raw_midnight')(day, time_zone)) }}{% endmacro %}
+{% macro default__raw_midnight(day, time_zone) %}timezone({{ time_zone }}, cast({{ day }} as timestamp)){% endmacro %}
+{% macro spark__raw_midnight(day, time_zone) %}to_utc_timestamp(cast({{ day }} as timestamp), {{ time_zone }}){% endmacro %}
+
+{#
+  First instant of a local day (H13). On days whose midnight occurs twice (America/Havana) engines
+  choose the second one, and where it does not exist they may fall into the day before: both are mended.
+#}
+{% macro local_midnight(day, time_zone) %}
+case
+    when {{ local_date(raw_midnight(day, time_zone) ~ " - interval '1 hour'", time_zone) }} = {{ day }}
+        then {{ raw_midnight(day, time_zone) }} - interval '1 hour'
+    when {{ local_date(raw_midnight(day, time_zone), time_zone) }} < {{ day }}
+        then {{ raw_midnight(day, time_zone) }} + interval '1 hour'
+    else {{ raw_midnight(day, time_zone) }}
+end
+{% endmacro %}
+
+{# Whole milliseconds since 1970 of an instant, rounded down (BIGINT). #}
+{% macro epoch_ms(instant) %}{{ return(adapter.dispatch('epoch_ms')(instant)) }}{% endmacro %}
+{% macro default__epoch_ms(instant) %}epoch_ms({{ instant }}){% endmacro %}
+{% macro postgres__epoch_ms(instant) %}cast(floor(extract(epoch from {{ instant }}) * 1000) as bigint){% endmacro %}
+{% macro spark__epoch_ms(instant) %}unix_millis({{ instant }}){% endmacro %}
+
+{# Milliseconds from one instant to another (BIGINT, C9). NULL if either is NULL. #}
+{% macro duration_ms(from_instant, to_instant) %}({{ epoch_ms(to_instant) }} - {{ epoch_ms(from_instant) }}){% endmacro %}
+
+{# In a select list: one row per part of a delimited text. #}
+{% macro split_to_rows(text, delimiter) %}{{ return(adapter.dispatch('split_to_rows')(text, delimiter)) }}{% endmacro %}
+{% macro default__split_to_rows(text, delimiter) %}unnest(string_split({{ text }}, '{{ delimiter }}')){% endmacro %}
+{% macro postgres__split_to_rows(text, delimiter) %}unnest(string_to_array({{ text }}, '{{ delimiter }}')){% endmacro %}
+{% macro spark__split_to_rows(text, delimiter) %}explode(split({{ text }}, '{{ delimiter }}')){% endmacro %}
+
+{# Schemas are named as in marts.md, without the target's prefix. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name | trim if custom_schema_name else target.schema }}
+{%- endmacro %}

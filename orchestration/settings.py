@@ -1,0 +1,194 @@
+"""Every setting of a run, read from the environment in one place.
+
+Belongs here: names, defaults, validation and error messages of `SALES_REPORTS_*` (list: README and
+`decisions.md` §5). Nothing else in the project reads the environment. An unknown `SALES_REPORTS_*`
+name is an error, because a misspelt setting would otherwise be ignored in silence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PREFIX = "SALES_REPORTS_"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("demo", "files")
+ENGINES = ("duckdb", "postgres")
+WEEK_STARTS = ("monday", "sunday", "iso")
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong; the message names every problem and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run. `None` means "not set": the account table or a default decides."""
+
+    source: str = "demo"
+    files_dir: Path | None = None
+    data_dir: Path = PROJECT_ROOT / "data"
+    time_zone: str | None = None
+    currency: str | None = None
+    fiscal_year_start_month: int | None = None
+    week_starts_on: str | None = None
+    run_ts: datetime | None = None
+    demo_seed: int = 1
+    demo_deals: int = 2500
+    demo_end: datetime | None = None
+    keep_builds: int = 3
+    max_reject_share: float = 0.01
+    accept_drop: bool = False
+    include_personal_data: bool = False
+    custom_properties: tuple[str, ...] = ()
+    engine: str = "duckdb"
+    postgres_url: str | None = None
+    on_failure: str | None = None
+
+    @property
+    def build_path(self) -> Path:
+        """The build database: raw, staging, intermediate and unpublished marts. Never read by users."""
+        return self.data_dir / "build.duckdb"
+
+    @property
+    def history_path(self) -> Path:
+        """Kept history (K1): the one file to back up."""
+        return self.data_dir / "history.duckdb"
+
+    @property
+    def rejects_dir(self) -> Path:
+        return self.data_dir / "rejects"
+
+    @property
+    def published_dir(self) -> Path:
+        return self.data_dir / "published"
+
+    @property
+    def published_link(self) -> Path:
+        """The link that readers open; it points at the last good build."""
+        return self.data_dir / "sales_reports.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.data_dir / "dagster"
+
+    @property
+    def dbt_target_dir(self) -> Path:
+        return self.data_dir / "dbt_target"
+
+
+def _path(text: str) -> Path:
+    path = Path(text).expanduser()
+    return path if path.is_absolute() else PROJECT_ROOT / path
+
+
+def _instant(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("an offset is missing; write for example 2026-07-01T00:00:00+02:00")
+    return value.astimezone(UTC)
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("unknown time zone; use a tz database name such as Europe/Berlin") from error
+    return text
+
+
+def _integer(low: int, high: int | None = None):
+    def read(text: str) -> int:
+        value = int(text)
+        if value < low or (high is not None and value > high):
+            raise ValueError(f"must be {low} to {high}" if high is not None else f"must be at least {low}")
+        return value
+
+    return read
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError("must be a share between 0 and 1, such as 0.01")
+    return value
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes"):
+        return True
+    if text.lower() in ("0", "false", "no"):
+        return False
+    raise ValueError("must be 1 or 0")
+
+
+def _choice(*allowed: str):
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError(f"must be one of: {', '.join(allowed)}")
+        return text.lower()
+
+    return read
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+_READERS = {
+    "source": _choice(*SOURCES),
+    "files_dir": _path,
+    "data_dir": _path,
+    "time_zone": _zone,
+    "currency": str.upper,
+    "fiscal_year_start_month": _integer(1, 12),
+    "week_starts_on": _choice(*WEEK_STARTS),
+    "run_ts": _instant,
+    "demo_seed": _integer(0),
+    "demo_deals": _integer(1),
+    "demo_end": _instant,
+    "keep_builds": _integer(1),
+    "max_reject_share": _share,
+    "accept_drop": _flag,
+    "include_personal_data": _flag,
+    "custom_properties": _names,
+    "engine": _choice(*ENGINES),
+    "postgres_url": str,
+    "on_failure": str,
+}
+
+# Names with the prefix that this project sets itself for dbt and Dagster processes.
+INTERNAL = {"DBT_PATH", "DBT_TARGET_DIR"}
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all settings. Raises SettingsError with every problem in one message."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, object] = {}
+    problems: list[str] = []
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name.removeprefix(PREFIX) in INTERNAL:
+            continue
+        text = environment[name].strip()
+        field = name.removeprefix(PREFIX).lower()
+        if field not in _READERS:
+            known = ", ".join(PREFIX + known.upper() for known in _READERS)
+            problems.append(f"{name} is not a setting; known are {known}")
+        elif text:
+            try:
+                values[field] = _READERS[field](text)
+            except ValueError as error:
+                problems.append(f"{name}={text!r}: {error}")
+    if values.get("source") == "files" and "files_dir" not in values:
+        problems.append(
+            "SALES_REPORTS_SOURCE=files needs SALES_REPORTS_FILES_DIR, the folder with one file per table"
+        )
+    if values.get("engine") == "postgres" and "postgres_url" not in values:
+        problems.append("SALES_REPORTS_ENGINE=postgres needs SALES_REPORTS_POSTGRES_URL")
+    if problems:
+        raise SettingsError("Settings: " + "; ".join(problems))
+    return Settings(**values)
