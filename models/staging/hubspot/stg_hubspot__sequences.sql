@@ -1,0 +1,4 @@
+select
+    id as sequence_id,
+    nullif(name, '') as sequence_name
+from {{ source('hubspot', 'sequences') }}
