@@ -51,3 +51,13 @@ end
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ custom_schema_name | trim if custom_schema_name else target.schema }}
 {%- endmacro %}
+
+{# A text as a sort key: by Unicode code point (C8), whatever the collation of the database. #}
+{% macro code_points(text) %}{{ return(adapter.dispatch('code_points')(text)) }}{% endmacro %}
+{% macro default__code_points(text) %}{{ text }}{% endmacro %}
+{% macro postgres__code_points(text) %}{{ text }} collate "C"{% endmacro %}
+
+{# In an order by: ids of digits in numeric order, all others after them by code point (6c, P6, P8). #}
+{% macro id_order(id) -%}
+case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) end nulls last, {{ code_points(id) }}
+{%- endmacro %}
