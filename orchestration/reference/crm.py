@@ -1,7 +1,7 @@
 """A CRM as raw rows, and the notions that every report's reference computation shares.
 
-Rows are plain dicts with Python types: str, Decimal, int, bool, date, aware datetime (UTC). Money is
-an exact Decimal, durations are whole milliseconds, local days are `date`s in the account time zone.
+Rows are plain dicts with Python types: str, Decimal, int, bool, date, aware datetime (UTC). Money
+is an exact Decimal, durations are whole milliseconds, local days `date`s in the account time zone.
 Everything is computed from the rows of `raw_tables.md` by the rules of `decisions.md`; nothing is
 read from staging or core.
 """
@@ -25,9 +25,13 @@ from orchestration.ingest.contract import (
 )
 
 Row = dict[str, object]
+Stretch = tuple[datetime | None, datetime]  # (from, to]; None = from the beginning
 
 NONE_ID = "none"
 UNASSIGNED, NO_TEAM = "(Unassigned)", "(No team)"
+OWNER_COLUMNS = ("owner_id", "owner_name", "team_id", "team_name")
+DEAL_COLUMNS = (*OWNER_COLUMNS, "pipeline_id", "pipeline_label")
+STAGE_COLUMNS = ("stage_id", "stage_label")
 MS_PER_DAY = 86_400_000  # C9: a day of duration is this many ms, never a calendar day
 
 # Values of property histories are text (H10). These are the names whose values are not.
@@ -64,6 +68,15 @@ def money(value: Decimal | None, factor: Decimal | int = 1) -> Decimal | None:
     if value is None:
         return None
     return _EXACT.multiply(value, Decimal(factor)).quantize(_CENT, ROUND_HALF_UP, _EXACT)
+
+
+def probability_of(stage: Stage, deal_probability: Decimal | None) -> Decimal:
+    """Won 1, lost 0; open: the deal's if not NULL and >= 0, else the stage's, else 0 (17d, 19a)."""
+    if stage.status != "open":
+        return Decimal(stage.status == "won")
+    if deal_probability is not None and deal_probability >= 0:
+        return min(deal_probability, Decimal(1))
+    return stage.probability or Decimal(0)
 
 
 def epoch_ms(instant: datetime) -> int:
@@ -117,9 +130,7 @@ def id_order(record_id: str) -> tuple:
     return (0, int(record_id), "") if record_id.isdigit() else (1, 0, record_id)
 
 
-def group_rows(
-    rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str]
-) -> list[Row]:
+def group_rows(rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str]) -> list[Row]:
     """Sum `measures` by `grain`. Rows whose measures are all zero are left out (P13)."""
     grain, measures = list(grain), list(measures)
     totals: dict[tuple, dict] = {}
@@ -195,7 +206,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Stage:
-    """A resolved (pipeline, stage) pair (P3). `pipeline_id` owns the stage; class 'unknown' if none."""
+    """A resolved (pipeline, stage) pair (P3): `pipeline_id` owns the stage, if any does."""
 
     pipeline_id: str
     stage_id: str
@@ -207,6 +218,10 @@ class Stage:
     @property
     def key(self) -> tuple[str, str]:
         return self.pipeline_id, self.stage_id
+
+    @property
+    def columns(self) -> Row:
+        return {"stage_id": self.stage_id, "stage_label": self.label}
 
     @property
     def status(self) -> str:
@@ -234,6 +249,17 @@ class State:
 
 
 @dataclass(frozen=True)
+class StageEntry:
+    """A deal's stage from one version of dealstage (or of pipeline alone) on."""
+
+    timestamp: datetime
+    stage: Stage
+    stage_id: str | None  # as the version has it
+    version: Version
+    is_pipeline_only: bool
+
+
+@dataclass(frozen=True)
 class Visit:
     """A maximal run of versions with one resolved (pipeline, stage) pair (11b)."""
 
@@ -246,7 +272,7 @@ class Visit:
 class Crm:
     """All raw rows of one account with the settings of one run.
 
-    `tables` maps table name to rows; a table that is not a key was not delivered. `gaps` are rows of
+    `tables` maps table name to rows; a table that is no key was not delivered. `gaps` are rows of
     `_history_gaps` (K3); None = decide truncation here, from the versions of this one load (H4).
     `available` are the delivered (table, column) pairs; None = what the rows themselves show.
     `merged_away` adds ids per table that records outside of `tables` list as merged.
@@ -264,13 +290,15 @@ class Crm:
         self.settings = settings
         self.run_ts = settings.run_ts
         self.zone = ZoneInfo(settings.time_zone)
-        self._delivered = {name: _clean_rows(rows) for name, rows in tables.items()}
         self._available = _shown_columns(tables) if available is None else available
         self._gaps = gaps
         self._merged_outside = merged_away or {}
-        self._tables = {name: _first_of_each_key(name, rows) for name, rows in self._delivered.items()}
+        self._tables = {name: _accepted_rows(name, rows) for name, rows in tables.items()}
         self._stages: dict[tuple, Stage] = {}
         self._populations: dict[str, list[Row]] = {}
+        self._histories: dict[str, dict[tuple[str, str], list[Version]]] = {}
+        self._retained_times: dict[str, dict[tuple[str, str], list[datetime]]] = {}
+        self._ids: dict[str, set[str]] = {}
 
     @classmethod
     def from_duckdb(
@@ -318,7 +346,7 @@ class Crm:
         return self.day(self.run_ts)
 
     def period_start(self, grain: str, day: date) -> date:
-        """First day of the month, (fiscal) quarter or (fiscal) year, or week that holds `day` (K12)."""
+        """First day of the month, fiscal quarter or year, or week that holds `day` (K12)."""
         if grain == "day":
             return day
         if grain == "week":
@@ -365,7 +393,7 @@ class Crm:
         return merged
 
     def population(self, table: str) -> list[Row]:
-        """The records of a table that count (C10, P1): live, not merged away, created before run_ts (H1)."""
+        """The records that count (C10, P1): live, not merged away, created before run_ts (H1)."""
         if table not in self._populations:
             merged = self.merged_away(table)
             self._populations[table] = [
@@ -389,23 +417,21 @@ class Crm:
         return self._history(history).get((object_id, name), [])
 
     def _history(self, history: str) -> dict[tuple[str, str], list[Version]]:
-        cache = self.__dict__.setdefault("_histories", {})
-        if history not in cache:
+        if history not in self._histories:
             found = defaultdict(list)
             for row in self.rows(history):
                 if row["timestamp"] < self.run_ts:  # H1
                     found[row["object_id"], row["name"]].append(_version(row))
-            cache[history] = {
+            self._histories[history] = {
                 key: sorted(versions, key=lambda v: (v.timestamp, v.sequence))
                 for key, versions in found.items()
             }
-        return cache[history]
+        return self._histories[history]
 
-    def gaps(self, history: str, object_id: str, name: str) -> list[tuple[datetime | None, datetime]]:
-        """Stretches (from, to] in which versions are lost to HubSpot's cap (H4, K3).
+    def gaps(self, history: str, object_id: str, name: str) -> list[Stretch]:
+        """Stretches in which versions are lost to HubSpot's cap (H4, K3).
 
-        `from` None = from the beginning. Whether the stretch matters for a record that was only
-        created after it is for the caller to say.
+        Whether one matters for a record that was only created after it is for the caller to say.
         """
         if self._gaps is not None:
             return [
@@ -419,12 +445,11 @@ class Crm:
 
     def _retained(self, history: str) -> dict[tuple[str, str], list[datetime]]:
         """Timestamps of all delivered versions: before collapsing, before run_ts applies (H4)."""
-        cache = self.__dict__.setdefault("_retained_versions", {})
-        if history not in cache:
-            cache[history] = defaultdict(list)
+        if history not in self._retained_times:
+            times = self._retained_times[history] = defaultdict(list)
             for row in self.rows(history):
-                cache[history][row["object_id"], row["name"]].append(row["timestamp"])
-        return cache[history]
+                times[row["object_id"], row["name"]].append(row["timestamp"])
+        return self._retained_times[history]
 
     # --- owners, teams ---
 
@@ -498,7 +523,7 @@ class Crm:
         }
 
     def stage(self, pipeline_id: str | None, stage_id: str | None) -> Stage:
-        """The stage that a (pipeline, stage) pair means, with its class and position (C4, P3, P5)."""
+        """The stage that a (pipeline, stage) pair means, with class and position (C4, P3, P5)."""
         key = (pipeline_id or NONE_ID, stage_id or NONE_ID)
         if key not in self._stages:
             self._stages[key] = self._resolve_stage(*key)
@@ -551,16 +576,15 @@ class Crm:
         return found
 
     def associated(self, record_type: str, record_id: str, other_type: str) -> set[str]:
-        """Ids of the associated records of `other_type` (deal, contact, call …) in population (P14)."""
+        """Ids of the associated `other_type` records (deal, contact, call …) that count (P14)."""
         ids = self._associated.get((record_type, record_id, other_type), set())
         return ids & self._population_ids(other_type)
 
     def _population_ids(self, record_type: str) -> set[str]:
-        cache = self.__dict__.setdefault("_ids", {})
-        if record_type not in cache:
+        if record_type not in self._ids:
             table = "companies" if record_type == "company" else record_type + "s"
-            cache[record_type] = {row["id"] for row in self.population(table)}
-        return cache[record_type]
+            self._ids[record_type] = {row["id"] for row in self.population(table)}
+        return self._ids[record_type]
 
     # --- labels of activities ---
 
@@ -584,6 +608,11 @@ class Crm:
     def historic_deals(self) -> list[Deal]:
         """The deals whose creation instant is known: all that reports on history look at (H2)."""
         return [deal for deal in self.deals if deal.created_at is not None]
+
+    @property
+    def closing_deals(self) -> list[Deal]:
+        """The deals that have a close date today, open ones too (reports 16 and 19 to 25)."""
+        return [deal for deal in self.deals if deal.close_date is not None]
 
 
 class Deal:
@@ -635,6 +664,15 @@ class Deal:
             return money(self.row["amount_in_home_currency"])
         return money(self.row["amount"], self.rate)
 
+    @cached_property
+    def probability(self) -> Decimal:
+        """Class first, then the deal's own, then the stage's, else 0; within 0…1 (19a)."""
+        return probability_of(self.stage, self.row["hs_deal_stage_probability"])
+
+    @property
+    def weighted_amount(self) -> Decimal | None:
+        return money(self.amount, self.probability)
+
     @property
     def is_valid_cycle(self) -> bool:
         """Created before it closes (reports 23 and 25)."""
@@ -670,6 +708,24 @@ class Deal:
             seen.insert(0, replace(before[-1], timestamp=self.created_at))
         return seen
 
+    def changes(self, name: str) -> list[tuple[object, Version]]:
+        """(old value, version) wherever the value changes after creation; equal neighbours collapse.
+
+        The first version is a change from nothing only if nothing says that its value held before
+        (12c: after max(c, r0), not truncated), and never for pipeline and dealstage (12j).
+        """
+        versions = self.versions(name)
+        if self.is_backfilled(name):
+            versions, old = versions[1:], versions[0].value
+        else:
+            old = None
+        found = []
+        for version in versions:
+            if version.value != old:
+                found.append((old, version))
+            old = version.value
+        return found
+
     @cached_property
     def first_stage_at(self) -> datetime:
         """r0: the first dealstage version's timestamp; without any, creation (H3, H5)."""
@@ -681,13 +737,15 @@ class Deal:
         versions = self.raw_versions(name)
         return bool(versions) and (
             name in ("dealstage", "pipeline")
-            or versions[0].timestamp <= self.first_stage_at
+            or versions[0].timestamp <= max(self.created_at, self.first_stage_at)
             or self.is_truncated(name)
         )
 
-    def unknown_stretches(self, name: str) -> list[tuple[datetime | None, datetime]]:
-        """Stretches (from, to] in which p's value is lost (H4, K3)."""
-        start = self.created_at if name == "dealstage" else max(self.created_at, self.first_stage_at)
+    def unknown_stretches(self, name: str) -> list[Stretch]:
+        """Stretches in which p's value is lost (H4, K3)."""
+        start = self.created_at
+        if name != "dealstage":
+            start = max(start, self.first_stage_at)
         gaps = self.crm.gaps("deal_property_history", self.id, name)
         return [(gap_from, gap_to) for gap_from, gap_to in gaps if gap_to > start]
 
@@ -750,7 +808,7 @@ class Deal:
 
     @cached_property
     def change_instants(self) -> list[datetime]:
-        """Creation and every later timestamp of a version before run_ts: where states begin (H7, H8)."""
+        """Where states begin: creation and every later timestamp of a version (H7, H8)."""
         later = {
             version.timestamp
             for name in STATE_PROPERTIES
@@ -761,7 +819,7 @@ class Deal:
 
     @cached_property
     def class_changes(self) -> list[tuple[datetime, str]]:
-        """(instant, deal status from then on) at creation and wherever the as-of status changes (H7, 14f)."""
+        """(instant, status from then on): creation and where the as-of status changes (H7, 14f)."""
         changes: list[tuple[datetime, str]] = []
         for instant in self.change_instants:
             status = self.state_after(instant).status
@@ -770,49 +828,67 @@ class Deal:
         return changes
 
     def outcome_changed_at(self, t: datetime) -> datetime | None:
-        """Last change into the closed outcome that holds as of t, strict; None if open then (14f)."""
+        """Last change into the closed outcome as of t, strict; None if open then (14f)."""
         changes = [change for change in self.class_changes if change[0] < t]
         return changes[-1][0] if changes and changes[-1][1] != "open" else None
 
     @cached_property
     def visits(self) -> list[Visit]:
         """All stage visits, oldest first (11b), on every version in order (H7)."""
-        entries: list[tuple[datetime, Stage]] = []
-        for timestamp, stage in self.stage_versions:
-            if not entries or entries[-1][1].key != stage.key:
-                entries.append((timestamp, stage))
-        ends = [timestamp for timestamp, _ in entries[1:]] + [None]
+        runs: list[StageEntry] = []
+        for entry in self.stage_entries:
+            # The first visit starts at the first dealstage version, not at creation (11b).
+            if entry.timestamp >= self.first_stage_at and (
+                not runs or runs[-1].stage.key != entry.stage.key
+            ):
+                runs.append(entry)
+        ends = [entry.timestamp for entry in runs[1:]] + [None]
         return [
-            Visit(stage, entered, left, duration_ms(entered, left or self.crm.run_ts))
-            for (entered, stage), left in zip(entries, ends, strict=True)
+            Visit(
+                entry.stage,
+                entry.timestamp,
+                left,
+                duration_ms(entry.timestamp, left or self.crm.run_ts),
+            )
+            for entry, left in zip(runs, ends, strict=True)
         ]
 
     @cached_property
-    def stage_versions(self) -> list[tuple[datetime, Stage]]:
-        """(timestamp, resolved stage) of every dealstage version, in (timestamp, sequence) order.
+    def stage_entries(self) -> list[StageEntry]:
+        """The deal's stage from creation on, at every version of dealstage, in order (H7).
 
-        The pipeline that goes with it is the last one with timestamp <= its own (H7). A pipeline
-        version without a dealstage version at its timestamp gives an entry with the stage of then
-        (11b, 12i). The first dealstage version is the first entry, not creation (11b); without any,
-        the present stage holds from creation on (H5). Entries before creation shrink to one (H8).
+        The pipeline that goes with a dealstage version is the last one with timestamp <= its own
+        (H7). A pipeline version without a dealstage version at its timestamp gives an entry with
+        the stage of then (11b, 12i). Before the first dealstage version its value holds from creation
+        on (H3), without any the present one (H5). Entries before creation shrink to one (H8).
         """
-        stage_versions = self.raw_versions("dealstage")
-        if not stage_versions:
-            stage_versions = [Version(self.created_at, 0, self._present_value("dealstage"))]
-        found = [(v.timestamp, v.value) for v in stage_versions]
-        stage_times = {timestamp for timestamp, _ in found}
-        for timestamp in {v.timestamp for v in self.raw_versions("pipeline")} - stage_times:
-            if timestamp > found[0][0]:
-                found.append((timestamp, self.value_after("dealstage", timestamp)))
-                found.sort(key=lambda entry: entry[0])  # stable: sequence order stays
-        resolved = [
-            (timestamp, self.crm.stage(self.value_after("pipeline", timestamp), stage_id))
-            for timestamp, stage_id in found
+        stages = self.raw_versions("dealstage")
+        if not stages or stages[0].timestamp > self.created_at:
+            first = Version(self.created_at, 0, self.first_value("dealstage"))
+            stages = [first, *stages]
+        found = [(version.timestamp, version.value, version) for version in stages]
+        taken = {version.timestamp for version in stages}
+        for pipeline in self.raw_versions("pipeline"):
+            timestamp = pipeline.timestamp
+            if timestamp > stages[0].timestamp and timestamp not in taken:
+                stage_id = self.value_after("dealstage", timestamp)
+                found = [entry for entry in found if entry[0] != timestamp]
+                found.append((timestamp, stage_id, pipeline))  # the last one of a timestamp stays
+        found.sort(key=lambda entry: entry[0])  # stable: the order within a timestamp stays
+        entries = [
+            StageEntry(
+                timestamp,
+                self.crm.stage(self.value_after("pipeline", timestamp), stage_id),
+                stage_id,
+                version,
+                timestamp not in taken,
+            )
+            for timestamp, stage_id, version in found
         ]
-        before = [entry for entry in resolved if entry[0] < self.created_at]
-        seen = [entry for entry in resolved if entry[0] >= self.created_at]
-        if before and not (seen and seen[0][0] == self.created_at):
-            seen.insert(0, (self.created_at, before[-1][1]))
+        before = [entry for entry in entries if entry.timestamp < self.created_at]
+        seen = [entry for entry in entries if entry.timestamp >= self.created_at]
+        if before and not (seen and seen[0].timestamp == self.created_at):
+            seen.insert(0, replace(before[-1], timestamp=self.created_at))
         return seen
 
 
@@ -821,11 +897,6 @@ class Deal:
 
 def _history_table(table: str) -> str:
     return next(name for name in KEPT_HISTORIES if TABLES[name].history_of == table)
-
-
-def _clean_rows(rows: list[Row]) -> list[Row]:
-    """Copies of the rows with '' as None: the empty text counts as missing everywhere (P18)."""
-    return [{k: None if v == "" else v for k, v in row.items()} for row in rows]
 
 
 def _shown_columns(tables: Mapping[str, list[Row]]) -> set[tuple[str, str]]:
@@ -837,13 +908,14 @@ def _shown_columns(tables: Mapping[str, list[Row]]) -> set[tuple[str, str]]:
     }
 
 
-def _first_of_each_key(name: str, rows: list[Row]) -> list[Row]:
-    """Rows with all contract columns, without those that lack a key or repeat one (H11, H9)."""
+def _accepted_rows(name: str, rows: list[Row]) -> list[Row]:
+    """Rows with all contract columns, '' as None (P18), each key once, the first one (H9, H11)."""
     table = TABLES[name]
     kept: dict[tuple, Row] = {}
     order: dict[tuple, int] = defaultdict(int)
     for row in rows:
-        row = dict.fromkeys(table.columns) | row
+        given = {column: None if value == "" else value for column, value in row.items()}
+        row = dict.fromkeys(table.columns) | given
         if table.history_of and row["sequence"] is None:  # H9: file order
             place = row["object_id"], row["name"], row["timestamp"]
             row["sequence"] = order[place]
