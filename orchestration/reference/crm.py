@@ -709,7 +709,7 @@ class Deal:
         return seen
 
     def changes(self, name: str) -> list[tuple[object, Version]]:
-        """(old value, version) wherever the value changes after creation; equal neighbours collapse.
+        """(old value, version) wherever the value changes after creation (H10: typed, collapsed).
 
         The first version is a change from nothing only if nothing says that its value held before
         (12c: after max(c, r0), not truncated), and never for pipeline and dealstage (12j).
@@ -859,8 +859,9 @@ class Deal:
 
         The pipeline that goes with a dealstage version is the last one with timestamp <= its own
         (H7). A pipeline version without a dealstage version at its timestamp gives an entry with
-        the stage of then (11b, 12i). Before the first dealstage version its value holds from creation
-        on (H3), without any the present one (H5). Entries before creation shrink to one (H8).
+        the stage of then (11b, 12i). Before the first dealstage version its value holds from
+        creation on (H3), without any the present one (H5). Entries before creation shrink to
+        one (H8).
         """
         stages = self.raw_versions("dealstage")
         if not stages or stages[0].timestamp > self.created_at:

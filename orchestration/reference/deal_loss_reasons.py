@@ -11,7 +11,7 @@ ASCII_WHITESPACE = " \t\n\r\f\v"
 
 
 def rpt_deal_loss_reasons(crm: Crm) -> list[Row]:
-    """One row per close day, reason, owner and pipeline; a deal counts once in each reason (21a)."""
+    """One row per close day, reason, owner and pipeline; a deal counts once per reason (21a)."""
     if not crm.is_available("deals", "closed_lost_reason"):  # K11
         return []
     spellings = displayed_spellings(crm)

@@ -24,7 +24,7 @@ def rpt_time_in_deal_stage(crm: Crm) -> list[Row]:
 
 
 def _visited_stages(deal: Deal) -> list[Row]:
-    """One row per stage of the present pipeline that the deal visited, closed ones left out (11b)."""
+    """One row per visited stage of the present pipeline, closed ones left out (11b)."""
     visits = [
         visit
         for visit in deal.visits
