@@ -308,11 +308,8 @@ class _Generator:
             if len(rows) < 4 or self.chance(0.3):
                 continue
             loser, survivor = self.rng.sample(rows, 2)
-            former = [
-                loser["id"],
-                survivor["id"],
-                "no-such-id",
-            ]  # its own id in the list is harmless
+            # A record's own id in its list means nothing.
+            former = [loser["id"], survivor["id"], "no-such-id"]
             self.rng.shuffle(former)
             style = self.rng.choice(["list", "list", "column", "archived_survivor", "versions"])
             self.traps[f"merged_{table}_{style}"] += 1
@@ -320,7 +317,7 @@ class _Generator:
                 loser["merged_into_id"] = survivor["id"]
                 continue
             survivor["hs_merged_object_ids"] = self.rng.choice([";", "; "]).join(former)
-            survivor["archived"] |= style == "archived_survivor"
+            survivor["archived"] = survivor["archived"] or style == "archived_survivor"
             if style == "versions":  # HubSpot puts both paths under the survivor's id
                 history = self.tables[f"{table.removesuffix('s')}_property_history"]
                 history += [

@@ -4,6 +4,16 @@ from datetime import datetime, timedelta
 
 from orchestration.reference.crm import Crm, Deal, Row, StageEntry, Version, money
 
+# Beside these, a row is known by deal, instant, category, property and values.
+MEASURES = (
+    "deal_amount",
+    "delta_amount",
+    "delta_days",
+    "frame_date",
+    "deal_status",
+    "changed_by_user_id",
+    "source_type",
+)
 AUTO_CLOSE_DATE_WINDOW = timedelta(milliseconds=60_000)  # 12d: either side, inclusive
 
 
