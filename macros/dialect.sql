@@ -61,3 +61,8 @@ end
 {% macro id_order(id) -%}
 case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) end nulls last, {{ code_points(id) }}
 {%- endmacro %}
+
+{# A text without outer blanks, each run of ASCII whitespace made one blank. #}
+{% macro collapse_whitespace(text) %}{{ return(adapter.dispatch('collapse_whitespace')(text)) }}{% endmacro %}
+{% macro default__collapse_whitespace(text) %}trim(regexp_replace({{ text }}, '[ \t\n\r\f\v]+', ' ', 'g')){% endmacro %}
+{% macro spark__collapse_whitespace(text) %}trim(regexp_replace({{ text }}, '[ \\t\\n\\r\\f\\x0B]+', ' ')){% endmacro %}

@@ -1,0 +1,219 @@
+{#
+  What all report functions share (marts.md, "The report functions"). Here: their signature and the
+  parts that depend on it. What is plain SQL is a helper function in schema core: report_problems,
+  report_scope, report_deal_scope, report_buckets.
+#}
+
+{# Arguments of every report function, in order, with their defaults. #}
+{% macro common_arguments() %}
+{{ return(
+    "date_from, date_to, group_by := 'owner', owners := NULL, teams := NULL, pipelines := NULL, "
+    ~ "include_subteams := false, bucket := NULL, cumulative := false"
+) }}
+{% endmacro %}
+
+
+{#
+  Heads the file of a report function and declares it.
+    group_by       groupings beside none, owner and team
+    arguments      the report's own: {name: default}, where the default is
+                     [a, b, …]          one of these values, the first by default (none = NULL)
+                     {'each_of': […]}   a list of these values, all by default
+                     none, true, 'x'    that value, not checked here
+    has_pipelines  false where the report's records have no pipeline: `pipelines` is then an error
+#}
+{% macro report_function(group_by=[], arguments={}, has_pipelines=true) %}
+{% set signature = [common_arguments()] %}
+{% for name, default in arguments.items() %}
+    {% if default is mapping %}
+        {% do signature.append(name ~ ' := NULL') %}
+    {% elif default is sequence and default is not string %}
+        {% do signature.append(name ~ ' := ' ~ sql_literal(default[0])) %}
+    {% else %}
+        {% do signature.append(name ~ ' := ' ~ sql_literal(default)) %}
+    {% endif %}
+{% endfor %}
+{{ config(
+    materialized='report_function',
+    meta={'function': {
+        'signature': signature | join(', '),
+        'group_by': ['none', 'owner', 'team'] + group_by,
+        'arguments': arguments,
+        'has_pipelines': has_pipelines,
+    }},
+) }}
+{% endmacro %}
+
+
+{# Heads a helper function: its arguments as text. #}
+{% macro helper_function(signature) %}
+{{ config(materialized='report_function', meta={'function': {'signature': signature, 'is_helper': true}}) }}
+{% endmacro %}
+
+
+{% macro sql_literal(value) %}
+{{- return(
+    'NULL' if value is none
+    else (value | string | lower) if value is boolean or value is number
+    else "'" ~ (value | replace("'", "''")) ~ "'"
+) -}}
+{% endmacro %}
+
+
+{#
+  Body of the CTE `request`, one row: raises an error that names every wrong argument and what is
+  allowed. Materialized and joined by `buckets`, so that it is evaluated even where no data is left.
+    names   the report's own arguments that list names: {argument: [relation, id column, label column]}
+#}
+{% macro report_request(names={}) %}
+{%- set problems = ref('report_problems') ~ '(date_from, date_to, bucket, owners, teams, pipelines)' -%}
+{%- set function = model.config.meta.function if execute else {} -%}
+select true as is_valid
+from (
+    select string_agg(problem, '; ' order by problem) as problems
+    from (
+        select problem from {{ problems }}
+        union all
+        {{ wrong_value('group_by', function.group_by or []) }}
+        {% for name, default in (function.arguments or {}).items() -%}
+        {% if default is mapping -%}
+        union all
+        {{ wrong_values(name, default['each_of']) }}
+        {% elif default is sequence and default is not string -%}
+        union all
+        {{ wrong_value(name, default) }}
+        {% endif -%}
+        {% endfor -%}
+        {% for name, source in names.items() -%}
+        union all
+        {{ wrong_names(name, source[0], source[1], source[2]) }}
+        {% endfor -%}
+        {% if not function.has_pipelines -%}
+        union all
+        select 'pipelines: the records of this report have no pipeline; leave it out' where pipelines is not null
+        {% endif -%}
+    ) as found
+) as all_found
+where case when problems is null then true else error(problems) end
+{%- endmacro %}
+
+
+{# Select of one problem where the argument is none of the values; NULL only where it is among them. #}
+{% macro wrong_value(argument, allowed) -%}
+{%- set texts = allowed | reject('none') | list -%}
+select '{{ argument }} must be one of: {{ texts | join(", ") }}' as problem
+where coalesce({{ argument }} not in ({{ quoted(texts) }}), {{ 'false' if none in allowed else 'true' }})
+{%- endmacro %}
+
+
+{# Select of one problem per element of a list argument that is none of the values. #}
+{% macro wrong_values(argument, allowed) -%}
+select '{{ argument }} has ' || coalesce(value, 'NULL') || '; choose from: {{ allowed | join(", ") }}' as problem
+from (select unnest(cast({{ argument }} as varchar[])) as value) as asked
+where coalesce(value not in ({{ quoted(allowed) }}), true)
+{%- endmacro %}
+
+
+{# Select of one problem per name that is no id and not the label of exactly one id. #}
+{% macro wrong_names(argument, relation, id, label) -%}
+select '{{ argument }} has ' || coalesce(name, 'NULL') || ', which is '
+    || case when match_count = 0 then 'unknown' else 'ambiguous' end
+    || '; choose from: ' || choices as problem
+from (
+    select
+        asked.name,
+        count(known.id) filter (where known.label = asked.name) as match_count,
+        count(known.id) filter (where known.id = asked.name) as id_count,
+        string_agg(
+            case when known.id = known.label then known.id else known.label || ' (' || known.id || ')' end,
+            ', ' order by known.label, known.id
+        ) as choices
+    from (select distinct unnest(cast({{ argument }} as varchar[])) as name) as asked
+    cross join (select distinct {{ id }} as id, {{ label }} as label from {{ relation }}) as known
+    group by asked.name
+) as matched
+where id_count = 0 and match_count <> 1
+{%- endmacro %}
+
+
+{# Select of the ids that a list of names means: an id means itself, a label the id that bears it. #}
+{% macro named_ids(argument, relation, id, label) -%}
+select {{ id }}
+from {{ relation }}
+where {{ id }} in (select unnest(cast({{ argument }} as varchar[])))
+    or {{ label }} in (
+        select unnest(cast({{ argument }} as varchar[]))
+        except
+        select {{ id }} from {{ relation }}
+    )
+{%- endmacro %}
+
+
+{% macro quoted(values) %}
+{%- set literals = [] -%}
+{%- for value in values %}{% do literals.append(sql_literal(value)) %}{% endfor -%}
+{{- return(literals | join(', ')) -}}
+{% endmacro %}
+
+
+{# The helper functions, called with the arguments of the report function. #}
+{% macro report_scope() %}{{ ref('report_scope') }}(group_by, owners, teams, include_subteams){% endmacro %}
+{% macro report_deal_scope() %}{{ ref('report_deal_scope') }}(group_by, owners, teams, include_subteams, pipelines){% endmacro %}
+{% macro report_buckets() %}{{ ref('report_buckets') }}(date_from, date_to, bucket, cumulative){% endmacro %}
+
+
+{#
+  Body of the CTE `spine`: the rows that the report has, each with every bucket. The grouping `none`
+  always has its row, unless categories that come from the data make the rows.
+#}
+{% macro report_spine(records, categories=[]) -%}
+{%- set group_columns = ['group_id', 'group_label', 'parent_team_id', 'depth'] -%}
+select
+    {% for column in group_columns -%}
+    rows_found.{{ column }},
+    {% endfor -%}
+    buckets.bucket_start,
+    {%- for column in categories %}
+    rows_found.{{ column }},
+    {%- endfor %}
+    buckets.is_last_bucket
+from (
+    select distinct {{ (group_columns + categories) | join(', ') }} from {{ records }}
+    {%- if not categories %}
+    union
+    select 'all', 'all', null, null where group_by = 'none'
+    {%- endif %}
+) as rows_found
+cross join buckets
+{%- endmacro %}
+
+
+{# The report's columns: `bucket_start` and the place in the team tree only where they are asked. #}
+{% macro report_columns() -%}
+columns(lambda c:
+    (c <> 'bucket_start' or bucket is not null)
+    and (c not in ('parent_team_id', 'depth') or (group_by = 'team' and include_subteams))
+    and c <> 'is_last_bucket'
+)
+{%- endmacro %}
+
+
+{# The deals that the argument `status` of a report function asks for. #}
+{% macro has_status(deals) -%}
+(status in ('all', {{ deals }}.deal_status) or (status = 'closed' and {{ deals }}.deal_status in ('won', 'lost')))
+{%- endmacro %}
+
+
+{#
+  Order of a report: groups by their first measure over the range (its last point where it is
+  cumulative), within them buckets, then `then`. Ties by label and id.
+#}
+{% macro report_order(first_measure, then=[]) -%}
+sum({{ first_measure }}) filter (where not cumulative or is_last_bucket) over (partition by group_id) desc,
+    group_label,
+    group_id,
+    bucket_start
+    {%- for key in then %},
+    {{ key }}
+    {%- endfor %}
+{%- endmacro %}
