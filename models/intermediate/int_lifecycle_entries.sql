@@ -1,0 +1,56 @@
+-- Each time a contact entered a lifecycle stage, under the id it then had; without any history, the
+-- present stage from the creation on (5b-4).
+with survivors as (
+    select * from {{ ref('int_contact_survivors') }}
+),
+
+contacts as (
+    select * from {{ ref('stg_hubspot__contacts') }}
+),
+
+changes as (
+    select * from {{ ref('int_contact_property_changes') }}
+    where property_name = 'lifecyclestage'
+),
+
+without_history as (
+    select
+        survivors.contact_id,
+        survivors.original_contact_id,
+        cast(1 as bigint) as version_number,
+        contacts.lifecyclestage as lifecycle_stage,
+        coalesce(contacts.createdate, contacts.created_at) as entered_at
+    from survivors
+    inner join contacts on survivors.original_contact_id = contacts.contact_id
+    left join changes
+        on survivors.original_contact_id = changes.contact_id and changes.version_number = 1
+    where changes.contact_id is null
+),
+
+entries as (
+    select
+        survivors.contact_id,
+        survivors.original_contact_id,
+        changes.version_number,
+        changes.value as lifecycle_stage,
+        changes.changed_at as entered_at
+    from survivors
+    inner join changes on survivors.original_contact_id = changes.contact_id
+    union all
+    select * from without_history
+),
+
+final as (
+    select
+        contact_id,
+        original_contact_id,
+        version_number,
+        lifecycle_stage,
+        entered_at
+    from entries
+    where
+        lifecycle_stage is not null
+        and entered_at is not null
+)
+
+select * from final

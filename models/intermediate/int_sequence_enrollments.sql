@@ -1,0 +1,66 @@
+-- Enrolments of contacts in sequences: each new value of hs_latest_sequence_enrolled_date, with the
+-- sequence as of that version and the window up to the next enrolment (8a).
+with property_values as (
+    select * from {{ ref('int_sequence_property_values') }}
+),
+
+settings as (
+    select * from {{ ref('int_run_settings') }}
+),
+
+enrolled as (
+    select
+        contact_id,
+        version_number,
+        changed_at,
+        instant_value as enrolled_at
+    from property_values
+    where
+        property_name = 'hs_latest_sequence_enrolled_date'
+        and instant_value is not null
+),
+
+sequences_as_of as (
+    select
+        enrolled.*,
+        sequences.value as sequence_id,
+        row_number() over (
+            partition by enrolled.contact_id, enrolled.version_number
+            order by coalesce(sequences.version_number, 0) desc
+        ) as choice
+    from enrolled
+    left join property_values as sequences
+        on
+            enrolled.contact_id = sequences.contact_id
+            and sequences.property_name = 'hs_latest_sequence_enrolled'
+            and (
+                sequences.changed_at <= enrolled.changed_at
+                or sequences.changed_at is null
+                or enrolled.changed_at is null
+            )
+),
+
+numbered as (
+    select
+        contact_id,
+        row_number() over (partition by contact_id order by enrolled_at, version_number) as enrollment_number,
+        enrolled_at,
+        lead(enrolled_at) over (partition by contact_id order by enrolled_at, version_number) as next_enrolled_at,
+        sequence_id
+    from sequences_as_of
+    where choice = 1
+),
+
+final as (
+    select
+        numbered.contact_id,
+        numbered.enrollment_number,
+        numbered.enrolled_at,
+        numbered.next_enrolled_at,
+        coalesce(numbered.next_enrolled_at, settings.run_ts) as window_end_at,
+        numbered.sequence_id
+    from numbered
+    cross join settings
+)
+
+select * from final
