@@ -22,66 +22,17 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.checks.compare import Row, row_differences
+from orchestration.compiled import Project, build_nodes
 from orchestration.ingest.load import load_rows
+from orchestration.reference.raw import fetch
 from orchestration.settings import PROJECT_ROOT, Settings
 
 DATABASE = "build"  # the name under which compiled SQL knows the build database
 COMPILED_FROM = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "tests/dbt")
-Row = dict[str, object]
 
 
 # --- compiled SQL ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Node:
-    """One seed or model as dbt compiled it."""
-
-    name: str
-    schema: str
-    materialized: str  # seed, view, table, report_function …
-    sql: str  # of a seed: the path of its file
-    parents: tuple[str, ...]
-    meta: dict
-    column_types: dict[str, str]
-
-    @property
-    def statement(self) -> str:
-        """The statement that creates it in an empty build database."""
-        relation = f'"{self.schema}"."{self.name}"'
-        if self.materialized == "seed":
-            types = ", ".join(f"'{name}': '{kind}'" for name, kind in self.column_types.items())
-            given = f", types = {{{types}}}" if types else ""
-            return (
-                f"create table {relation} as "
-                f"select * from read_csv('{self.sql}', header = true{given})"
-            )
-        if self.materialized == "report_function":
-            signature = self.meta["function"]["signature"]
-            return f"create macro {relation}({signature}) as table\n{self.sql}"
-        kind = "view" if self.materialized == "view" else "table"
-        return f"create {kind} {relation} as\n{self.sql}"
-
-
-@dataclass(frozen=True)
-class Project:
-    """All nodes by name, parents before children."""
-
-    nodes: dict[str, Node]
-
-    @property
-    def marts(self) -> list[str]:
-        return sorted(name for name in self.nodes if name.startswith("rpt_"))
-
-    def with_ancestors(self, names: Iterable[str]) -> list[Node]:
-        """The named nodes and all that they need, in an order that works."""
-        wanted, stack = set(), list(names)
-        while stack:
-            name = stack.pop()
-            if name not in wanted:
-                wanted.add(name)
-                stack += self.nodes[name].parents
-        return [node for name, node in self.nodes.items() if name in wanted]
 
 
 @cache
@@ -91,17 +42,7 @@ def compiled_project(variables: str = "{}") -> Project:
     target = folder / _content_hash(variables)
     if not (target / "manifest.json").exists():
         _compile(target, variables)
-    manifest = json.loads((target / "manifest.json").read_text())
-    models = {
-        unique_id: node
-        for unique_id, node in manifest["nodes"].items()
-        if node["resource_type"] in ("model", "seed")
-    }
-    nodes: dict[str, Node] = {}
-    for unique_id in _in_dependency_order(models):
-        node = _node(models[unique_id], models)
-        nodes[node.name] = node
-    return Project(nodes)
+    return Project.from_manifest(json.loads((target / "manifest.json").read_text()))
 
 
 def _content_hash(variables: str) -> str:
@@ -137,43 +78,6 @@ def _compile(target: Path, variables: str) -> None:
         shutil.rmtree(scratch)
 
 
-def _in_dependency_order(models: Mapping[str, dict]) -> list[str]:
-    order: list[str] = []
-    done: set[str] = set()
-
-    def visit(unique_id: str) -> None:
-        if unique_id in done:
-            return
-        done.add(unique_id)
-        for parent in models[unique_id]["depends_on"].get("nodes", []):
-            if parent in models:
-                visit(parent)
-        order.append(unique_id)
-
-    for unique_id in sorted(models):
-        visit(unique_id)
-    return order
-
-
-def _node(node: dict, models: Mapping[str, dict]) -> Node:
-    is_seed = node["resource_type"] == "seed"
-    sql = str(PROJECT_ROOT / node["original_file_path"]) if is_seed else node["compiled_code"]
-    return Node(
-        name=node["alias"],
-        schema=node["schema"],
-        materialized=node["config"]["materialized"],
-        # Two-part names, as in the published file.
-        sql=sql.replace(f'"{DATABASE}".', ""),
-        parents=tuple(
-            models[parent]["alias"]
-            for parent in node["depends_on"].get("nodes", [])
-            if parent in models
-        ),
-        meta=node["config"].get("meta") or {},
-        column_types=node["config"].get("column_types") or {},
-    )
-
-
 # --- builds ---------------------------------------------------------------------------------------
 
 
@@ -187,15 +91,8 @@ class Build:
 
     def ensure(self, *names: str) -> duckdb.DuckDBPyConnection:
         """Build the named nodes with all that they need. Errors name the node."""
-        for node in self.project.with_ancestors(names):
-            if node.name in self.built:
-                continue
-            try:
-                self.connection.execute(f'create schema if not exists "{node.schema}"')
-                self.connection.execute(node.statement)
-            except duckdb.Error as error:
-                raise RuntimeError(f"{node.name}: {error}") from error
-            self.built.add(node.name)
+        nodes = self.project.with_ancestors(names)
+        self.built |= set(build_nodes(self.connection, nodes, self.built))
         return self.connection
 
 
@@ -246,76 +143,16 @@ def _settings(options: Mapping[str, object]) -> Settings:
 # --- comparison -----------------------------------------------------------------------------------
 
 
-def read_rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
-    """Rows of a query as dicts, instants in UTC."""
-    cursor = connection.execute(query)
-    names = [column[0] for column in cursor.description]
-    return [
-        {
-            name: value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
-            for name, value in zip(names, values, strict=True)
-        }
-        for values in cursor.fetchall()
-    ]
-
-
 def assert_rows_equal(
     what: str, actual: list[Row], expected: list[Row], measures: Iterable[str]
 ) -> None:
-    """Fail unless both sides hold the same rows, matched by everything but `measures`.
-
-    Columns that only `actual` has are not looked at. Decimals are compared exactly. Rows that agree
-    in all but their measures are counted.
-    """
-    if not expected:
-        assert not actual, f"{what}: expected no rows, found {len(actual)}; first {actual[0]}"
-        return
-    columns = list(expected[0])
-    assert not actual or set(columns) <= set(actual[0]), (
-        f"{what}: columns missing: {sorted(set(columns) - set(actual[0]))}"
-    )
-    values = [column for column in columns if column in set(measures)]
-    keys = [column for column in columns if column not in values]
-    ours, theirs = _by_key(expected, keys), _by_key(actual, keys)
-    differences = [
-        _difference(key, keys, ours.get(key), theirs.get(key), values)
-        for key in sorted(ours.keys() | theirs.keys(), key=str)
-        if key not in ours
-        or key not in theirs
-        or any(ours[key][value] != theirs[key][value] for value in values)
-    ]
-    shown = "\n".join(differences[:6])
+    """Fail unless both sides hold the same rows; see `row_differences` for how they are matched."""
+    differences = row_differences(actual, expected, measures)
+    shown = "\n".join(f"  {found['id']}: {found['difference']}" for found in differences[:6])
     assert not differences, (
-        f"{what}: {len(differences)} of {len(ours)} expected rows differ "
-        f"({len(theirs)} actual rows)\n{shown}"
+        f"{what}: {len(differences)} rows differ "
+        f"({len(expected)} expected, {len(actual)} actual)\n{shown}"
     )
-
-
-def _by_key(rows: list[Row], keys: list[str]) -> dict[tuple, Row]:
-    """Rows by key; a key that comes again gets a number, so that one row too many is seen."""
-    found: dict[tuple, Row] = {}
-    for row in rows:
-        key, number = tuple(row[column] for column in keys), 0
-        while (*key, number) in found:
-            number += 1
-        found[(*key, number)] = row
-    return found
-
-
-def _difference(
-    key: tuple, keys: list[str], expected: Row | None, actual: Row | None, values: list[str]
-) -> str:
-    place = ", ".join(f"{column}={value}" for column, value in zip(keys, key[:-1], strict=True))
-    if expected is None or actual is None:
-        side, row = ("only actual", actual) if expected is None else ("only expected", expected)
-        measures = ", ".join(f"{v}={row[v]}" for v in values if row[v])
-        return f"  {side}: {place} | {measures}"
-    cells = ", ".join(
-        f"{v}: expected {expected[v]}, actual {actual[v]}"
-        for v in values
-        if expected[v] != actual[v]
-    )
-    return f"  differs: {place} | {cells}"
 
 
 def assert_mart_equals(
@@ -327,5 +164,5 @@ def assert_mart_equals(
 ) -> None:
     """Fail unless the mart holds exactly the reference's rows."""
     connection = build.ensure(mart) if isinstance(build, Build) else build
-    actual = read_rows(connection, f"select * from reports.{mart}")
+    actual = fetch(connection, f"select * from reports.{mart}")
     assert_rows_equal(f"{what} {mart}".strip(), actual, expected, measures)
