@@ -63,16 +63,17 @@
 {#
   Body of the CTE `request`, one row: raises an error that names every wrong argument and what is
   allowed. Materialized and joined by `buckets`, so that it is evaluated even where no data is left.
-    names   the report's own arguments that list names: {argument: [relation, id column, label column]}
+    names      the report's own arguments that list names: {argument: [relation, id column, label column]}
+    problems   further selects of one problem each, for what no list of values says
 #}
-{% macro report_request(names={}) %}
-{%- set problems = ref('report_problems') ~ '(date_from, date_to, bucket, owners, teams, pipelines)' -%}
+{% macro report_request(names={}, problems=[]) %}
+{%- set common_problems = ref('report_problems') ~ '(date_from, date_to, bucket, owners, teams, pipelines)' -%}
 {%- set function = model.config.meta.function if execute else {} -%}
 select true as is_valid
 from (
     select string_agg(problem, '; ' order by problem) as problems
     from (
-        select problem from {{ problems }}
+        select problem from {{ common_problems }}
         union all
         {{ wrong_value('group_by', function.group_by or []) }}
         {% for name, default in (function.arguments or {}).items() -%}
@@ -87,6 +88,10 @@ from (
         {% for name, source in names.items() -%}
         union all
         {{ wrong_names(name, source[0], source[1], source[2]) }}
+        {% endfor -%}
+        {% for select_problem in problems -%}
+        union all
+        {{ select_problem }}
         {% endfor -%}
         {% if not function.has_pipelines -%}
         union all
@@ -154,6 +159,13 @@ where {{ id }} in (select unnest(cast({{ argument }} as varchar[])))
 {%- for value in values %}{% do literals.append(sql_literal(value)) %}{% endfor -%}
 {{- return(literals | join(', ')) -}}
 {% endmacro %}
+
+
+{# Select of one problem where the close-date range of a window report ends before it begins. #}
+{% macro wrong_close_range() -%}
+select 'close_to must not lie before close_from; each is date_from or date_to unless given' as problem
+where cast(coalesce(close_to, date_to) as date) < cast(coalesce(close_from, date_from) as date)
+{%- endmacro %}
 
 
 {# The helper functions, called with the arguments of the report function. #}
