@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -35,7 +35,9 @@ STAGE_COLUMNS = ("stage_id", "stage_label")
 MS_PER_DAY = 86_400_000  # C9: a day of duration is this many ms, never a calendar day
 
 # Values of property histories are text (H10). These are the names whose values are not.
-NUMBER_PROPERTIES = frozenset({"amount", "hs_exchange_rate", "hs_deal_stage_probability"})
+NUMBER_PROPERTIES = frozenset(
+    {"amount", "hs_exchange_rate", "hs_deal_stage_probability"}
+)
 INSTANT_PROPERTIES = frozenset(
     {
         "closedate",
@@ -67,7 +69,9 @@ def money(value: Decimal | None, factor: Decimal | int = 1) -> Decimal | None:
     """`value` × `factor`, rounded once to cents, half away from zero (P10). None stays None."""
     if value is None:
         return None
-    return _EXACT.multiply(value, Decimal(factor)).quantize(_CENT, ROUND_HALF_UP, _EXACT)
+    return _EXACT.multiply(value, Decimal(factor)).quantize(
+        _CENT, ROUND_HALF_UP, _EXACT
+    )
 
 
 def probability_of(stage: Stage, deal_probability: Decimal | None) -> Decimal:
@@ -130,7 +134,9 @@ def id_order(record_id: str) -> tuple:
     return (0, int(record_id), "") if record_id.isdigit() else (1, 0, record_id)
 
 
-def group_rows(rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str]) -> list[Row]:
+def group_rows(
+    rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str]
+) -> list[Row]:
     """Sum `measures` by `grain`. Rows whose measures are all zero are left out (P13)."""
     grain, measures = list(grain), list(measures)
     totals: dict[tuple, dict] = {}
@@ -164,7 +170,14 @@ class RunSettings:
     automated_email_sources: tuple[str, ...] = ()
     snapshot_daily_days: int = 92
     snapshot_weekly_days: int = 731
-    lead_journey_stages: tuple[tuple[str, str, bool], ...] = (  # id, label, optional (5b-1)
+    business_hours: tuple[tuple[int, time, time], ...] = (
+        tuple(  # ISO weekday, opens, closes (K16)
+            (weekday, time(9), time(17)) for weekday in range(1, 6)
+        )
+    )
+    lead_journey_stages: tuple[
+        tuple[str, str, bool], ...
+    ] = (  # id, label, optional (5b-1)
         ("lead", "Lead", False),
         ("marketingqualifiedlead", "Marketing Qualified Lead", True),
         ("salesqualifiedlead", "Sales Qualified Lead", False),
@@ -293,9 +306,12 @@ class Crm:
         self._available = _shown_columns(tables) if available is None else available
         self._gaps = gaps
         self._merged_outside = merged_away or {}
-        self._tables = {name: _accepted_rows(name, rows) for name, rows in tables.items()}
+        self._tables = {
+            name: _accepted_rows(name, rows) for name, rows in tables.items()
+        }
         self._stages: dict[tuple, Stage] = {}
         self._populations: dict[str, list[Row]] = {}
+        self._by_id: dict[str, dict[str, Row]] = {}
         self._histories: dict[str, dict[tuple[str, str], list[Version]]] = {}
         self._retained_times: dict[str, dict[tuple[str, str], list[datetime]]] = {}
         self._ids: dict[str, set[str]] = {}
@@ -333,13 +349,16 @@ class Crm:
         return None if instant is None else instant.astimezone(self.zone).date()
 
     def midnight(self, day: date) -> datetime:
-        """First instant of a local day, in UTC (H13).
+        """First instant of a local day, in UTC (H13)."""
+        return self.instant(day, time())
 
-        fold=0 is the first of two midnights and, where midnight does not exist, the instant of the
-        change of clocks itself, which is then the first instant of the day.
+    def instant(self, day: date, clock: time) -> datetime:
+        """When the local clock first shows a time of a day, in UTC.
+
+        fold=0 is the first of two equal times. A time that does not exist is read on the clock
+        before the change: midnight is then the change itself, the first instant of the day.
         """
-        local = datetime(day.year, day.month, day.day, tzinfo=self.zone, fold=0)
-        return local.astimezone(UTC)
+        return datetime.combine(day, clock, tzinfo=self.zone).astimezone(UTC)
 
     @property
     def today(self) -> date:
@@ -365,7 +384,12 @@ class Crm:
             return start + timedelta(days=1)
         if grain == "week":
             return start + timedelta(days=7)
-        months = start.year * 12 + start.month - 1 + {"month": 1, "quarter": 3, "year": 12}[grain]
+        months = (
+            start.year * 12
+            + start.month
+            - 1
+            + {"month": 1, "quarter": 3, "year": 12}[grain]
+        )
         return date(months // 12, months % 12 + 1, 1)
 
     # --- population ---
@@ -402,19 +426,38 @@ class Crm:
         return self._populations[table]
 
     def _counts(self, table: str, row: Row, merged: set[str]) -> bool:
-        if row.get("archived") or row.get("hard_deleted_at") or row.get("merged_into_id"):
+        if (
+            row.get("archived")
+            or row.get("hard_deleted_at")
+            or row.get("merged_into_id")
+        ):
             return False
         created_at = self.creation_instant(table, row)
-        return row["id"] not in merged and (created_at is None or created_at < self.run_ts)
+        return row["id"] not in merged and (
+            created_at is None or created_at < self.run_ts
+        )
 
     def population_by_id(self, table: str) -> dict[str, Row]:
-        return {row["id"]: row for row in self.population(table)}
+        if table not in self._by_id:
+            self._by_id[table] = {row["id"]: row for row in self.population(table)}
+        return self._by_id[table]
 
     # --- property versions ---
 
     def versions(self, history: str, object_id: str, name: str) -> list[Version]:
         """Versions of one property before run_ts (H1), oldest first, ties by sequence (H7)."""
         return self._history(history).get((object_id, name), [])
+
+    def distinct_versions(
+        self, history: str, object_id: str, name: str
+    ) -> list[Version]:
+        """The versions that changed the value: equal neighbours collapsed, the first kept (H10)."""
+        versions = self.versions(history, object_id, name)
+        return [
+            version
+            for before, version in zip([None, *versions], versions, strict=False)
+            if before is None or version.value != before.value
+        ]
 
     def _history(self, history: str) -> dict[tuple[str, str], list[Version]]:
         if history not in self._histories:
@@ -437,7 +480,8 @@ class Crm:
             return [
                 (gap["gap_from"], gap["gap_to"])
                 for gap in self._gaps
-                if (gap["table_name"], gap["object_id"], gap["name"]) == (history, object_id, name)
+                if (gap["table_name"], gap["object_id"], gap["name"])
+                == (history, object_id, name)
             ]
         retained = self._retained(history).get((object_id, name), [])
         cap = VERSION_CAP[TABLES[history].history_of]
@@ -466,7 +510,9 @@ class Crm:
         if owner_id in (None, NONE_ID):
             return Owner(NONE_ID, UNASSIGNED, NONE_ID, NO_TEAM)
         if owner_id.startswith("user:"):  # P8
-            return Owner(owner_id, f"User {owner_id.removeprefix('user:')}", NONE_ID, NO_TEAM)
+            return Owner(
+                owner_id, f"User {owner_id.removeprefix('user:')}", NONE_ID, NO_TEAM
+            )
         row = self._owners.get(owner_id)
         if row is None:
             return Owner(owner_id, f"Owner {owner_id}", NONE_ID, NO_TEAM)
@@ -481,7 +527,9 @@ class Crm:
         primary = [
             row["team_id"]
             for row in self.rows("owner_teams")
-            if row["owner_id"] == owner_id and row["is_primary"] and not row.get("archived")
+            if row["owner_id"] == owner_id
+            and row["is_primary"]
+            and not row.get("archived")
         ]
         if not primary:
             return NONE_ID, NO_TEAM
@@ -494,6 +542,22 @@ class Crm:
             return team_id, f"Team {team_id}"
         return team_id, row["name"] + (" (archived)" if row.get("archived") else "")
 
+    def teams_below(self, team_id: str) -> set[str]:
+        """All descendants of a team. A team on a cycle has no parent, like one whose parent is
+        unknown (27.2)."""
+        parents = {id_: team["parent_team_id"] for id_, team in self.teams.items()}
+
+        def ancestors(id_: str) -> list[str]:
+            found: list[str] = []
+            while parents.get(id_) in parents and parents[id_] not in found:
+                id_ = parents[id_]
+                found.append(id_)
+            return found
+
+        for on_cycle in [id_ for id_ in parents if id_ in ancestors(id_)]:
+            parents[on_cycle] = None
+        return {id_ for id_ in parents if team_id in ancestors(id_)}
+
     def owner_of_user(self, user_id: str | None) -> Owner:
         """The owner behind a user id (P8): active first, then lowest id; none = 'user:<id>'."""
         if user_id is None:
@@ -501,7 +565,9 @@ class Crm:
         known = [row for row in self.rows("owners") if row["user_id"] == user_id]
         if not known:
             return self.owner(f"user:{user_id}")
-        return self.owner(min(known, key=lambda row: (bool(row["archived"]), row["id"]))["id"])
+        return self.owner(
+            min(known, key=lambda row: (bool(row["archived"]), row["id"]))["id"]
+        )
 
     # --- pipelines, stages ---
 
@@ -531,9 +597,15 @@ class Crm:
 
     def _resolve_stage(self, pipeline_id: str, stage_id: str) -> Stage:
         if (pipeline_id, stage_id) not in self._stage_rows:
-            owning = [pipeline for pipeline, stage in self._stage_rows if stage == stage_id]
+            owning = [
+                pipeline for pipeline, stage in self._stage_rows if stage == stage_id
+            ]
             if len(owning) != 1:
-                label = "(No stage)" if stage_id == NONE_ID else f"(Deleted stage {stage_id})"
+                label = (
+                    "(No stage)"
+                    if stage_id == NONE_ID
+                    else f"(Deleted stage {stage_id})"
+                )
                 return Stage(pipeline_id, stage_id, label, "unknown")
             pipeline_id = owning[0]
         row = self._stage_rows[pipeline_id, stage_id]
@@ -551,9 +623,14 @@ class Crm:
         rows = [
             row
             for (pipeline, _), row in self._stage_rows.items()
-            if pipeline == pipeline_id and _stage_class(row) == "open" and not row["archived"]
+            if pipeline == pipeline_id
+            and _stage_class(row) == "open"
+            and not row["archived"]
         ]
-        return [row["id"] for row in sorted(rows, key=lambda r: (r["display_order"], r["id"]))]
+        return [
+            row["id"]
+            for row in sorted(rows, key=lambda r: (r["display_order"], r["id"]))
+        ]
 
     def _position(self, row: Row) -> int | None:
         """1-based rank among live open stages; Won = N+1; all others have none (P3, P5)."""
@@ -595,7 +672,9 @@ class Crm:
         labels = DEFAULT_CALL_DISPOSITIONS
         if self.is_available("call_dispositions"):
             labels = {row["id"]: row["label"] for row in self.rows("call_dispositions")}
-        return disposition, labels.get(disposition) or f"(Deleted outcome {disposition})"
+        return disposition, labels.get(
+            disposition
+        ) or f"(Deleted outcome {disposition})"
 
     # --- deals ---
 
@@ -622,7 +701,9 @@ class Deal:
         self.crm = crm
         self.row = row
         self.id: str = row["id"]
-        self.created_at: datetime | None = crm.creation_instant("deals", row)  # c(d), H2
+        self.created_at: datetime | None = crm.creation_instant(
+            "deals", row
+        )  # c(d), H2
         self.created_date: date | None = crm.day(self.created_at)
 
     # --- present: the deal row (H6) ---
@@ -791,14 +872,18 @@ class Deal:
 
     def state_after(self, t: datetime) -> State:
         """State just after t: all versions of that timestamp applied together (H7, H14)."""
-        return self._state({name: self.value_after(name, t) for name in STATE_PROPERTIES})
+        return self._state(
+            {name: self.value_after(name, t) for name in STATE_PROPERTIES}
+        )
 
     def _state(self, values: Row) -> State:
         return State(
             pipeline_id=values["pipeline"] or NONE_ID,
             stage=self.crm.stage(values["pipeline"], values["dealstage"]),
             amount=values["amount"],
-            company_amount=money(values["amount"], self.rate),  # P9, P11: present rate throughout
+            company_amount=money(
+                values["amount"], self.rate
+            ),  # P9, P11: present rate throughout
             close_at=values["closedate"],
             close_date=self.crm.day(values["closedate"]),
             owner_id=values["hubspot_owner_id"],
@@ -874,8 +959,12 @@ class Deal:
             if timestamp > stages[0].timestamp and timestamp not in taken:
                 stage_id = self.value_after("dealstage", timestamp)
                 found = [entry for entry in found if entry[0] != timestamp]
-                found.append((timestamp, stage_id, pipeline))  # the last one of a timestamp stays
-        found.sort(key=lambda entry: entry[0])  # stable: the order within a timestamp stays
+                found.append(
+                    (timestamp, stage_id, pipeline)
+                )  # the last one of a timestamp stays
+        found.sort(
+            key=lambda entry: entry[0]
+        )  # stable: the order within a timestamp stays
         entries = [
             StageEntry(
                 timestamp,
@@ -915,7 +1004,9 @@ def _accepted_rows(name: str, rows: list[Row]) -> list[Row]:
     kept: dict[tuple, Row] = {}
     order: dict[tuple, int] = defaultdict(int)
     for row in rows:
-        given = {column: None if value == "" else value for column, value in row.items()}
+        given = {
+            column: None if value == "" else value for column, value in row.items()
+        }
         row = dict.fromkeys(table.columns) | given
         if table.history_of and row["sequence"] is None:  # H9: file order
             place = row["object_id"], row["name"], row["timestamp"]

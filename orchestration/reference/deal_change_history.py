@@ -1,6 +1,7 @@
 """Report 12, deal change history: every change of stage, amount and close date, and creations."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from orchestration.reference.crm import Crm, Deal, Row, StageEntry, Version, money
 
@@ -90,7 +91,7 @@ def _stage_changes(deal: Deal) -> list[Row]:
     """One row per version that changes the stage, or the class by the pipeline alone (12i)."""
     rows = []
     entries = deal.stage_entries
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in pairwise(entries):
         changes_stage = before.stage_id != after.stage_id
         changes_class = before.stage.status != after.stage.status
         if changes_stage or changes_class:
@@ -128,7 +129,15 @@ def _amount_changes(deal: Deal) -> list[Row]:
         delta = (money(version.value, deal.rate) or 0) - (money(old, deal.rate) or 0)
         if delta:
             category = "amount_increased" if delta > 0 else "amount_decreased"
-            rows.append(_row(deal, version.timestamp, category, delta_amount=delta, **_by(version)))
+            rows.append(
+                _row(
+                    deal,
+                    version.timestamp,
+                    category,
+                    delta_amount=delta,
+                    **_by(version),
+                )
+            )
     return rows
 
 
@@ -147,7 +156,9 @@ def _close_date_changes(deal: Deal) -> list[Row]:
             category = "close_date_changed"
         else:
             category = "close_date_pushed" if later else "close_date_pulled"
-        columns = _by(version) | {"delta_days": (new_day - old_day).days if known else None}
+        columns = _by(version) | {
+            "delta_days": (new_day - old_day).days if known else None
+        }
         if category == "close_date_pushed":
             columns["frame_date"] = old_day
         elif category == "close_date_pulled":
@@ -167,7 +178,10 @@ def is_auto_close_date(deal: Deal, written_at: datetime) -> bool:
 def _lapses(deal: Deal) -> list[Row]:
     """One row per close day that passed while the deal was open and due on it (12f)."""
     crm = deal.crm
-    values = [deal.first_value("closedate"), *(v.value for v in deal.raw_versions("closedate"))]
+    values = [
+        deal.first_value("closedate"),
+        *(v.value for v in deal.raw_versions("closedate")),
+    ]
     rows = []
     for due in {crm.day(value) for value in values} - {None}:
         midnight = crm.midnight(due + timedelta(days=1))
