@@ -80,6 +80,11 @@ class Settings:
     def dbt_target_dir(self) -> Path:
         return self.data_dir / "dbt_target"
 
+    @property
+    def lock_path(self) -> Path:
+        """Held by the run that is under way (`lock.py`)."""
+        return self.data_dir / "run.lock"
+
 
 def _path(text: str) -> Path:
     path = Path(text).expanduser()
@@ -161,8 +166,8 @@ _READERS = {
     "on_failure": str,
 }
 
-# Names with the prefix that this project sets itself for dbt and Dagster processes.
-INTERNAL = {"DBT_PATH", "DBT_TARGET_DIR"}
+# Names with the prefix that this project sets itself, for dbt (profiles.yml).
+INTERNAL = {"DBT_PATH"}
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -192,3 +197,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise SettingsError("Settings: " + "; ".join(problems))
     return Settings(**values)
+
+
+def set_tool_environment(settings: Settings) -> None:
+    """Set what dbt and Dagster read from the environment: places, and that nothing is reported home."""
+    os.environ.update(
+        {
+            "SALES_REPORTS_DBT_PATH": str(settings.build_path),
+            "DAGSTER_HOME": str(settings.dagster_home),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DO_NOT_TRACK": "1",
+        }
+    )

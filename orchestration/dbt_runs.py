@@ -1,0 +1,223 @@
+"""Runs dbt inside this process: parses the project, builds the models and tests them.
+
+Belongs here: how dbt is called, where its files lie, and how what it says becomes an error that a
+person can read. In process, because a second interpreter would cost seconds and could outlive a
+killed run with the build database open. dbt is imported where it is needed: it takes seconds too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.settings import PROJECT_ROOT, Settings
+
+# What a manifest is made of. A change in any of them makes it stale.
+_SOURCES = ("dbt_project.yml", "profiles.yml", "requirements.lock", "models", "macros", "seeds", "tests/dbt")
+_RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult"}
+_SHOWN_PROBLEMS = 5
+
+
+class DbtError(RuntimeError):
+    """dbt could not parse the project, or nodes of a build failed; the message names them."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one node of a build."""
+
+    unique_id: str
+    name: str
+    kind: str
+    """model, seed, test …"""
+    status: str
+    """success, pass, warn, fail, error, skipped."""
+    message: str
+    failures: int
+    seconds: float
+
+    @property
+    def is_bad(self) -> bool:
+        return self.status in ("fail", "error", "runtime error")
+
+    def __str__(self) -> str:
+        if self.status == "fail":
+            return f"{self.kind} {self.name}: {self.failures} rows"
+        return f"{self.kind} {self.name}: {' '.join(self.message.split())}"
+
+
+# --- manifest -------------------------------------------------------------------------------------
+
+
+def load_manifest(settings: Settings) -> dict[str, Any]:
+    """dbt's manifest of the project as it is now; parsed if it is missing or stale.
+
+    Raises DbtError if the project cannot be parsed.
+    """
+    folder = settings.dbt_target_dir
+    path = folder / f"manifest-{_project_hash(settings)}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            if not path.exists():  # another process may have been faster
+                _parse(settings, path)
+    return json.loads(path.read_bytes())
+
+
+def compiled_manifest(settings: Settings) -> dict[str, Any]:
+    """The manifest of the last build, with the compiled SQL of every node."""
+    return json.loads((settings.dbt_target_dir / "manifest.json").read_bytes())
+
+
+def _parse(settings: Settings, path: Path) -> None:
+    problems: list[str] = []
+    result = _invoke(settings, ["parse"], lambda event: _collect_problem(event, problems))
+    if not result.success:
+        raise DbtError("dbt cannot parse the project: " + _first(problems or [str(result.exception)]))
+    # Under its own name and in one step: a build rewrites manifest.json while others read.
+    scratch = path.with_suffix(".tmp")
+    scratch.write_bytes((path.parent / "manifest.json").read_bytes())
+    for stale in path.parent.glob("manifest-*.json"):
+        stale.unlink()
+    os.replace(scratch, path)
+
+
+def _project_hash(settings: Settings) -> str:
+    # dbt writes absolute paths into the manifest.
+    digest = hashlib.sha256(json.dumps([str(PROJECT_ROOT), _variables(settings)]).encode())
+    for source in _SOURCES:
+        path = PROJECT_ROOT / source
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(str(file.relative_to(PROJECT_ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class _locked:
+    """Hold a folder until the block ends; others wait."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        self._descriptor = os.open(self._folder, os.O_RDONLY)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self._descriptor)
+
+
+# --- build ----------------------------------------------------------------------------------------
+
+
+class Build:
+    """One `dbt build`: iterate over its events, then ask for its results."""
+
+    def __init__(self, settings: Settings, selection: Sequence[str] = (), target: str = "duckdb") -> None:
+        """`selection` are dbt's arguments, such as `--select`; without any, everything is built.
+
+        Unit tests are left out: they test the SQL, not the data, and pytest runs them.
+        """
+        self._settings = settings
+        self._arguments = ["build", "--exclude-resource-type", "unit_test", *selection]
+        self._target = target
+        self._problems: list[str] = []
+        self.results: list[NodeResult] = []
+
+    def events(self) -> Iterator[Mapping[str, Any]]:
+        """dbt's event of each model, seed and test that ends, as it ends.
+
+        Raises DbtError after the last one if any node failed.
+        """
+        events: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
+        outcome: list[Any] = []
+
+        def run() -> None:
+            try:
+                outcome.append(_invoke(self._settings, self._arguments, hear, self._target))
+            finally:
+                events.put(None)
+
+        def hear(event: Any) -> None:
+            if event.info.name in _RESULT_EVENTS:
+                from dbt_common.events.functions import msg_to_dict
+
+                events.put(msg_to_dict(event))
+            _collect_problem(event, self._problems)
+
+        # A thread, so that events go out while dbt works. It dies with the process.
+        thread = threading.Thread(target=run, name="dbt", daemon=True)
+        thread.start()
+        while (event := events.get()) is not None:
+            yield event
+        thread.join()
+        self._conclude(outcome[0] if outcome else None)
+
+    def _conclude(self, outcome: Any) -> None:
+        nodes = getattr(outcome and outcome.result, "results", None) or []
+        self.results = [
+            NodeResult(
+                unique_id=node.node.unique_id,
+                name=node.node.name,
+                kind=str(node.node.resource_type),
+                status=str(node.status),
+                message=node.message or "",
+                failures=node.failures or 0,
+                seconds=node.execution_time,
+            )
+            for node in nodes
+        ]
+        bad = [result for result in self.results if result.is_bad]
+        if bad:
+            raise DbtError(f"{len(bad)} of {len(self.results)} dbt nodes failed: " + _first(map(str, bad)))
+        if outcome is None or not outcome.success:
+            raise DbtError("dbt build failed: " + _first(self._problems or [str(outcome and outcome.exception)]))
+
+
+def _invoke(
+    settings: Settings,
+    arguments: Sequence[str],
+    hear: Callable[[Any], None],
+    target: str = "duckdb",
+) -> Any:
+    """Run a dbt command and return its `dbtRunnerResult`. Prints and logs nothing."""
+    from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
+
+    command = [
+        *arguments,
+        *("--target", target),
+        *("--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)),
+        *("--target-path", str(settings.dbt_target_dir), "--log-path", str(settings.dbt_target_dir)),
+        *("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-print"),
+    ]
+    if variables := _variables(settings):
+        command += ["--vars", json.dumps(variables)]
+    try:
+        return dbtRunner(callbacks=[hear]).invoke(command)
+    finally:
+        reset_adapters()  # closes the build database
+
+
+def _variables(settings: Settings) -> dict[str, Any]:
+    """The dbt variables that come from settings."""
+    return {"custom_properties": list(settings.custom_properties)} if settings.custom_properties else {}
+
+
+def _collect_problem(event: Any, problems: list[str]) -> None:
+    if event.info.level == "error":
+        problems.append(" ".join(event.info.msg.split()))
+
+
+def _first(problems: Sequence[str] | Iterator[str]) -> str:
+    problems = list(problems)
+    more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
+    return "; ".join(problems[:_SHOWN_PROBLEMS]) + more
