@@ -58,6 +58,7 @@ ODD_STAGES = ["old", "unsure", "gone", "limbo", "solo", ""]
 ODD_PIPELINES = ["second", "deleted", "archived_pipeline", ""]
 OWNERS = ["101", "102", "103", "104", "105", "106", "107"]
 ODD_OWNERS = ["999", None, ""]
+USERS = {"101": "u1", "102": "u2", "103": "u3", "104": "u4", "105": "u5", "106": "u5"}
 REASONS = (
     "Price",
     "price",
@@ -111,6 +112,11 @@ class _Generator:
         self.clock_changes = self._clock_changes()
         self.tables: dict[str, list[dict]] = {name: [] for name in TABLES}
         self.history: list[dict] = self.tables["deal_property_history"]
+        # What the second half of the story is written around: (activity or deal, contact) pairs,
+        # and the instants at which a contact was assigned or enrolled in a sequence.
+        self.pairs: list[tuple[tuple[str, str], tuple[str, str]]] = []
+        self.assigned: dict[str, list[datetime]] = {}
+        self.enrolled: dict[str, list[datetime]] = {}
 
     def build(self) -> HardCrm:
         settings = {
@@ -130,12 +136,15 @@ class _Generator:
         self.people()
         for number in range(self.rng.randint(5, 30)):
             _DealWriter(self, f"{1000 + number}").write()
+        self.goals()
         self.merged("deals")
         self.contacts()
+        self.deals_of_contacts()
         self.activities()
         self.chats()
+        self.engagements()
+        self.sequence_answers()
         self.associations()
-        self.goals()
         self.finish_histories()
         self.spoil_files()
         return HardCrm(self.seed, self.tables, settings, self.traps)
@@ -252,12 +261,17 @@ class _Generator:
         ]
         names = ("id", "user_id", "email", "first_name", "last_name", "archived")
         self.tables["owners"] = [dict(zip(names, row, strict=True)) for row in rows]
+        for owner in self.tables["owners"]:
+            is_dated = owner["archived"] and self.trap("owner_archived_at_known", 0.6)
+            owner["archived_at"] = self.past() if is_dated else None
         self.tables["teams"] = [
             {"id": "t1", "name": "EMEA", "parent_team_id": None},
             {"id": "t2", "name": "DACH", "parent_team_id": "t1"},
             {"id": "t3", "name": "Loop A", "parent_team_id": "t4"},
             {"id": "t4", "name": "Loop B", "parent_team_id": "t3"},
             {"id": "t5", "name": "Orphan", "parent_team_id": "t99"},
+            {"id": "t6", "name": "Closed", "parent_team_id": "t2", "archived": True},
+            {"id": "t7", "name": "Below the loop", "parent_team_id": "t3"},
         ]
         members = [
             ("101", "t2", True),
@@ -265,8 +279,10 @@ class _Generator:
             ("102", "t3", True),
             ("102", "t1", True),  # several main teams: the lowest id
             ("103", "t1", False),  # only an extra team
+            ("104", "t6", True),
             ("105", "t98", True),  # a team that nobody knows
             ("106", "t5", True),
+            ("107", "t7", True),
             ("999", "t1", True),  # an owner that nobody knows
         ]
         self.tables["owner_teams"] = [
@@ -304,10 +320,14 @@ class _Generator:
     def merged(self, table: str) -> None:
         """Merges some records into others: by list (with or without a row), by column."""
         rows = self.tables[table]
+        survivor = None
         for _ in range(2):
             if len(rows) < 4 or self.chance(0.3):
                 continue
-            loser, survivor = self.rng.sample(rows, 2)
+            loser, other = self.rng.sample(rows, 2)
+            if survivor and survivor is not other and self.trap(f"merged_{table}_in_turn", 0.3):
+                loser = survivor  # the survivor of one merge is merged again
+            survivor = other
             # A record's own id in its list means nothing.
             former = [loser["id"], survivor["id"], "no-such-id"]
             self.rng.shuffle(former)
@@ -344,7 +364,8 @@ class _Generator:
 
     def contact(self, id_: str) -> None:
         created = self.past()
-        source = ("EMAIL", "ORGANIC_SEARCH", "", None)
+        if self.trap("contact_created_after_run_ts", 0.03):
+            created = self.run_ts + self.rng.choice([0, 1]) * MS
         row = self.record(
             "contacts",
             id_,
@@ -354,10 +375,14 @@ class _Generator:
             lastname=self.rng.choice(NASTY_NAMES),
             createdate=created,
             hs_lead_status=self.rng.choice(["NEW", None]),
-            hs_analytics_source=self.rng.choice(source),
+            hs_analytics_source=self.pick(
+                ["EMAIL", "ORGANIC_SEARCH"], ["", None], 0.3, "contact_without_source"
+            ),
         )
-        if self.trap("contact_createdate_null", 0.05):
+        if self.trap("contact_createdate_null", 0.08):
             row["createdate"] = None
+            if self.trap("contact_created_at_null", 0.5):
+                row["created_at"] = None  # the first version says when, if there is any
         self.lifecycle(row, created)
         self.assignments(row, created)
         self.sequences(row, created)
@@ -371,6 +396,8 @@ class _Generator:
             "customer",
         ]
         path = sorted(self.rng.sample(range(5), self.rng.randint(1, 5)))
+        if 0 not in path:
+            self.traps["lifecycle_outside_the_journey"] += 1
         if self.trap("lifecycle_out_of_order", 0.3):
             self.rng.shuffle(path)
         if self.trap("lifecycle_reentered", 0.3):
@@ -378,13 +405,21 @@ class _Generator:
         names = [stages[step] for step in path]
         if self.trap("lifecycle_unknown_stage", 0.1):
             names.insert(0, "evangelist")
-        row["lifecyclestage"] = self.rng.choice([names[-1], names[-1], "lead", None])
+        if self.trap("lifecycle_cleared", 0.1):
+            names.insert(self.rng.randrange(len(names)), "")
+        row["lifecyclestage"] = names[-1]
+        if self.trap("lifecycle_now_differs", 0.2):
+            row["lifecyclestage"] = self.rng.choice(["lead", "customer", None, ""])
         if self.trap("lifecycle_without_history", 0.15):
             return
         at = created - timedelta(days=self.trap("lifecycle_before_createdate", 0.1) * 3)
         for name in names:
             self.version("contact_property_history", row["id"], "lifecyclestage", name, at)
-            at += timedelta(hours=self.rng.choice([0, 1, 30, 300, 2000]))
+            if self.trap("lifecycle_saved_again", 0.1):
+                at += timedelta(hours=7)
+                self.version("contact_property_history", row["id"], "lifecyclestage", name, at)
+            if not self.trap("lifecycle_entries_at_one_instant", 0.2):
+                at += timedelta(hours=self.rng.choice([1, 30, 300, 2000]))
 
     def assignments(self, row: dict, created: datetime) -> None:
         path = [self.owner() for _ in range(self.rng.randint(0, 3))]
@@ -398,6 +433,7 @@ class _Generator:
         for owner in path:
             self.version("contact_property_history", row["id"], "hubspot_owner_id", owner, at)
             row["hubspot_owner_assigneddate"] = at
+            self.assigned.setdefault(row["id"], []).append(at)
             at += timedelta(minutes=self.rng.choice([0, 5, 600, 20_000]))
         if self.trap("owner_without_history", 0.1):
             self.tables["contact_property_history"] = [
@@ -406,11 +442,14 @@ class _Generator:
                 if (version["object_id"], version["name"]) != (row["id"], "hubspot_owner_id")
             ]
             row["hubspot_owner_assigneddate"] = self.rng.choice([None, self.past()])
+            self.assigned[row["id"]] = [row["hubspot_owner_assigneddate"] or self.past()]
         if self.trap("last_version_differs", 0.1):
             row["hubspot_owner_id"] = self.owner()
         assigned = row["hubspot_owner_assigneddate"]
+        if assigned and self.trap("assigned_date_other_than_history", 0.1):
+            row["hubspot_owner_assigneddate"] += MS
         if assigned and self.trap("stored_first_engagement", 0.4):
-            engaged = assigned + timedelta(hours=self.rng.choice([-2, 0, 3, 5000]))
+            engaged = assigned + timedelta(hours=self.rng.choice([-2, 0, 3, 100, 5000]))
             row |= {
                 "hs_sa_first_engagement_date": engaged,
                 "hs_time_to_first_engagement": (engaged - assigned) // MS,
@@ -422,30 +461,60 @@ class _Generator:
                 row["hs_time_to_first_engagement"] = self.rng.choice([None, 5])
 
     def sequences(self, row: dict, created: datetime) -> None:
+        """Enrolments one after the other, each with an ending inside or after its window."""
         prefix = "hs_latest_sequence_"
-        if self.chance(0.5):
+        if self.chance(0.4):
             return
         at = created
         for number in range(self.rng.randint(1, 3)):
-            at += timedelta(days=self.rng.choice([0, 1, 20, 90]), seconds=number)
-            values = {
-                f"{prefix}enrolled": self.rng.choice(["81", "82"]),
-                f"{prefix}enrolled_date": at,
-            }
-            ending = self.rng.choice(["finished_date", "unenrolled_date", None])
-            if ending:
-                values[prefix + ending] = at + timedelta(days=self.rng.choice([0, 4, 30]))
-            for name, value in values.items():
-                written = max(at, value) if isinstance(value, datetime) else at
-                row[name] = value
-                self.version("contact_property_history", row["id"], name, value, written)
-        if self.trap("sequence_without_history", 0.2):
-            self.tables["contact_property_history"] = [
-                version
-                for version in self.tables["contact_property_history"]
-                if version["object_id"] != row["id"] or not version["name"].startswith(prefix)
+            if not self.trap("enrolled_again_on_one_day", 0.3):
+                at += timedelta(days=self.rng.choice([1, 20, 90]))
+            at += timedelta(seconds=number)
+            self.enrolled.setdefault(row["id"], []).append(at)
+            values: list[tuple[str, object]] = [
+                ("enrolled", self.pick(["81", "82"], ["", "83"], 0.2, "sequence_unknown_or_none")),
+                ("enrolled_date", at),
             ]
-        self.tables["sequences"] = [{"id": "81", "name": "Warm up"}]  # 82 has no row
+            if self.trap("enrolled_date_before_sequence", 0.2):
+                values.reverse()
+            if self.trap("enrolment_saved_again", 0.1):
+                values.append(("enrolled_date", at))
+            if self.trap("enrolment_cleared", 0.1):
+                values += [("enrolled_date", None), ("enrolled_date", at)]
+            for ending in ("finished_date", "unenrolled_date"):
+                if self.trap(f"sequence_{ending}", 0.4):
+                    values.append((ending, at + timedelta(days=self.rng.choice([0, 1, 4, 30]))))
+            for name, value in values:
+                written = max(at, value) if isinstance(value, datetime) else at
+                row[prefix + name] = value
+                self.version("contact_property_history", row["id"], prefix + name, value, written)
+        lost = []
+        if self.trap("sequence_without_history", 0.15):
+            lost = ["enrolled", "enrolled_date", "finished_date", "unenrolled_date"]
+        elif self.trap("sequence_property_without_history", 0.15):
+            lost = [self.rng.choice(["enrolled", "enrolled_date", "finished_date"])]
+        gone = {(row["id"], prefix + name) for name in lost}
+        self.tables["contact_property_history"] = [
+            version
+            for version in self.tables["contact_property_history"]
+            if (version["object_id"], version["name"]) not in gone
+        ]
+        self.tables["sequences"] = [{"id": "81", "name": "Warm up"}]  # the others have no row
+        self.tables["sequences"] += [{"id": "83", "name": ""}]
+
+    def deals_of_contacts(self) -> None:
+        """Contacts about as old as one of their deals, or as its closing (report 5a)."""
+        for contact in self.tables["contacts"]:
+            if self.chance(0.6):
+                continue
+            deal = self.rng.choice(self.tables["deals"])
+            self.pairs.append((("deal", deal["id"]), ("contact", contact["id"])))
+            born = deal["createdate"] or deal["hs_createdate"]
+            closed = deal["closedate"]
+            if born and self.trap("contact_as_old_as_its_deal", 0.4):
+                contact["createdate"] = born + self.rng.choice([-86_400_000, -1, 0, 1]) * MS
+            elif closed and self.trap("contact_as_old_as_its_deals_closing", 0.2):
+                contact["createdate"] = closed + self.rng.choice([0, 1]) * MS
 
     # --- activities ---
 
@@ -466,11 +535,17 @@ class _Generator:
             self.task(f"{5000 + number}")
             self.email(f"{6000 + number}")
             self.record("notes", f"{6500 + number}", self.past(), **self.timing())
+        if self.trap("no_activities_of_a_kind", 0.1):
+            self.tables[self.rng.choice(["calls", "meetings", "tasks", "emails", "notes"])] = []
         self.record("communications", "6900", self.past(), hs_timestamp=self.past())
 
     def timing(self) -> dict:
         """hs_timestamp and owner; hs_createdate where the table has it is set by the caller."""
         at = None if self.trap("activity_without_date", 0.05) else self.around()
+        if at and at > self.run_ts:
+            self.traps["activity_planned"] += 1
+        if self.trap("activity_at_run_ts", 0.04):
+            at = self.run_ts + self.rng.choice([-1, 0, 1]) * MS
         return {"hs_timestamp": at, "hubspot_owner_id": self.owner()}
 
     def created(self) -> datetime | None:
@@ -490,12 +565,16 @@ class _Generator:
             **self.timing(),
             hs_createdate=self.created(),
             hs_call_title=self.rng.choice(NASTY_NAMES),
-            hs_call_direction=self.rng.choice(["OUTBOUND", "OUTBOUND", "INBOUND", None, ""]),
+            hs_call_direction=self.pick(
+                ["OUTBOUND", "OUTBOUND", "INBOUND"], [None, ""], 0.2, "call_without_direction"
+            ),
             hs_call_disposition=self.pick(
                 outcomes, ["deleted-guid", None, ""], 0.3, "call_outcome_unknown_or_missing"
             ),
-            hs_call_status=self.rng.choice(["COMPLETED", "FAILED", "CANCELED", None]),
-            hs_call_duration=self.rng.choice([None, 0, 60_000, 90_500]),
+            hs_call_status=self.pick(
+                ["COMPLETED"], ["FAILED", "CANCELED", "MISSED", None], 0.4, "call_not_completed"
+            ),
+            hs_call_duration=self.pick([60_000, 90_500], [None, 0], 0.4, "call_duration_0_or_null"),
             hs_activity_type=self.rng.choice(["Demo", None, ""]),
         )
 
@@ -506,10 +585,12 @@ class _Generator:
             start = self.around()
         if self.trap("meeting_start_null", 0.2):
             start = None
-        outcome = self.rng.choice(
-            ["SCHEDULED", "COMPLETED", "COMPLETED - PROGRESSED", "NO_SHOW", "CANCELED"]
-            + ["RESCHEDULED", "CUSTOM", None, ""]
-        )
+        outcomes = ["SCHEDULED", "COMPLETED", "NO_SHOW", "CANCELED", "RESCHEDULED"]
+        own = ["COMPLETED - PROGRESSED", "CUSTOM", "completed", None, ""]
+        outcome = self.pick(outcomes, own, 0.4, "meeting_outcome_own_or_missing")
+        at = start or timing["hs_timestamp"]
+        if at and at < self.run_ts and outcome in ("SCHEDULED", None, ""):
+            self.traps["past_meeting_without_outcome"] += 1
         self.record(
             "meetings",
             id_,
@@ -517,10 +598,12 @@ class _Generator:
             **timing,
             hs_createdate=self.created(),
             hs_meeting_start_time=start,
-            hs_meeting_end_time=start and start + timedelta(minutes=30),
+            hs_meeting_end_time=None
+            if self.trap("meeting_without_end", 0.1)
+            else (at or self.past()) + timedelta(minutes=30),
             hs_meeting_outcome=outcome,
             hs_meeting_title=self.rng.choice(NASTY_NAMES),
-            hs_activity_type=self.rng.choice(["Demo", "Intro", None, ""]),
+            hs_activity_type=self.pick(["Demo", "Intro"], [None, ""], 0.3, "meeting_without_type"),
         )
 
     def task(self, id_: str) -> None:
@@ -530,13 +613,18 @@ class _Generator:
         )
         if self.trap("task_completed_again", 0.2):
             path += ["COMPLETED", "NOT_STARTED", "COMPLETED"]
-        status = self.rng.choice([path[-1], path[-1], path[-1], None])
+        status = path[-1]
+        if self.trap("task_status_now_differs", 0.25):
+            status = self.rng.choice([None, "", "COMPLETED", "NOT_STARTED", "OWN_STATUS"])
         at = created or self.past()
         history = not self.trap("task_without_history", 0.4)
         for step in path:
             at += timedelta(hours=self.rng.choice([0, 1, 50, 1000]))
             if history:
                 self.version("task_property_history", id_, "hs_task_status", step, at)
+                if self.trap("task_status_saved_again", 0.1):
+                    again = at + timedelta(hours=5)
+                    self.version("task_property_history", id_, "hs_task_status", step, again)
         completion = at if "COMPLETED" in path else None
         if self.trap("completion_date_on_open_task", 0.2):
             completion = self.around()  # HubSpot stores the due date there while the task is open
@@ -550,10 +638,12 @@ class _Generator:
             hs_createdate=created,
             hs_task_subject=self.rng.choice(NASTY_NAMES),
             hs_task_status=status,
-            hs_task_type=self.rng.choice(["CALL", "TODO", None]),
+            hs_task_type=self.pick(["CALL", "TODO"], [None, ""], 0.3, "task_without_type"),
             hs_task_completion_date=completion,
         )
-        if self.trap("task_without_updated_at", 0.2):
+        if completion and self.trap("task_due_about_completion", 0.3):
+            row["hs_timestamp"] = completion + self.rng.choice([-1, 0, 1]) * MS
+        if self.trap("task_without_updated_at", 0.3):
             row["updated_at"] = None
 
     def email(self, id_: str) -> None:
@@ -563,17 +653,23 @@ class _Generator:
             self.past(),
             **self.timing(),
             hs_createdate=self.created(),
-            hs_email_direction=self.rng.choice(
-                ["EMAIL", "EMAIL", "EMAIL", "INCOMING_EMAIL", "FORWARDED_EMAIL", None]
+            hs_email_direction=self.pick(
+                ["EMAIL", "INCOMING_EMAIL"],
+                ["FORWARDED_EMAIL", None, ""],
+                0.2,
+                "email_direction_odd",
             ),
-            hs_email_status=self.rng.choice(
-                ["SENT", "SENT", "BOUNCED", "FAILED", "SCHEDULED", "SENDING", None]
+            hs_email_status=self.pick(
+                ["SENT", "SENT", None],
+                ["BOUNCED", "FAILED", "SCHEDULED", "SENDING"],
+                0.35,
+                "email_not_delivered",
             ),
             hs_email_subject=self.rng.choice(NASTY_NAMES),
             hs_email_open_count=self.rng.choice([None, 0, 2]),
             hs_email_click_count=self.rng.choice([None, 0, 1]),
             hs_email_reply_count=self.rng.choice([None, 0, 1]),
-            hs_email_sent_via=self.rng.choice([None, "SEQUENCE"]),
+            hs_email_sent_via="SEQUENCE" if self.trap("email_automated", 0.3) else None,
         )
 
     def chats(self) -> None:
@@ -588,24 +684,102 @@ class _Generator:
                 "conversation_threads",
                 id_,
                 created,
-                status=self.rng.choice(["OPEN", "CLOSED", None]),
-                original_channel_id=self.rng.choice(["1", "1", "2", "3", "77", None]),
-                assigned_to=self.rng.choice(
-                    ["A-u1", "A-u5", "A-u404", "B-bot", "S-system", None, ""]
+                status=self.pick(["OPEN", "CLOSED"], [None, ""], 0.2, "chat_without_status"),
+                original_channel_id=self.pick(
+                    ["1", "1", "2"], ["3", "77", None], 0.3, "chat_on_no_chat_channel"
+                ),
+                assigned_to=self.pick(
+                    ["A-u1", "A-u5"],
+                    ["A-u404", "B-bot", "S-system", "A-", None, ""],
+                    0.4,
+                    "chat_of_no_owner",
                 ),
                 associated_contact_id=self.rng.choice(self.ids("contacts") or [None]),
-                spam=self.rng.choice([False, False, False, True, None]),
+                spam=self.pick([False], [True, None], 0.3, "chat_spam_or_unknown"),
             )
+            if self.trap("chat_without_date", 0.05):
+                row["created_at"] = None
             for message in range(self.rng.randint(0, 3)):
-                self.tables["conversation_messages"].append(
-                    {
-                        "thread_id": row["id"],
-                        "id": f"m{message}",
-                        "created_at": created + timedelta(minutes=10 * message),
-                        "direction": "OUTGOING",
-                        "sender": self.rng.choice(["A-u1", "A-u2", "A-u5", "V-9", "B-bot"]),
-                    }
-                )
+                sender = self.rng.choice(["A-u1", "A-u2", "A-u5", "V-9", "B-bot"])
+                self.message(row, sender, created + timedelta(minutes=10 * message))
+
+    def message(self, thread: dict, sender: str, at: datetime) -> None:
+        messages = self.tables["conversation_messages"]
+        messages.append(
+            {
+                "thread_id": thread["id"],
+                "id": f"m{len(messages)}",
+                "created_at": at,
+                "direction": "OUTGOING",
+                "sender": sender,
+            }
+        )
+
+    # --- what owners do with their contacts ---
+
+    def engagements(self) -> None:
+        """Activities of owners with their contacts, right around the assignment (report 6)."""
+        kinds = ["call", "email", "meeting", "task", "chat"]
+        for contact in self.tables["contacts"]:
+            owner, instants = contact["hubspot_owner_id"], self.assigned.get(contact["id"])
+            if not owner or not instants or self.chance(0.3):
+                continue
+            assigned = at = self.rng.choice(instants)
+            for kind in self.rng.choices(kinds, k=self.rng.randint(1, 4)):
+                if not self.trap("engagements_at_one_instant", 0.3):
+                    at = assigned + timedelta(hours=self.rng.choice([1, 20, 70, 400]))
+                    if self.trap("engagement_about_assignment", 0.3):
+                        at = assigned + self.rng.choice([-1, 0, 1]) * MS
+                    elif self.trap("engagement_about_run_ts", 0.1):
+                        at = self.run_ts + self.rng.choice([-1, 0, 1]) * MS
+                by = owner
+                if self.trap("engaged_by_someone_else", 0.2):
+                    by = self.rng.choice(OWNERS)
+                self.engage(kind, contact, by, at)
+
+    def engage(self, kind: str, contact: dict, owner: str, at: datetime) -> None:
+        """Make some activity of a kind the owner's with the contact, at an instant."""
+        rows = self.tables["conversation_threads" if kind == "chat" else _table(kind)]
+        if not rows:
+            return
+        self.traps[f"engagement_by_{kind}"] += 1
+        row = self.rng.choice(rows)
+        if kind == "chat":
+            row["associated_contact_id"] = contact["id"]
+            self.message(row, f"A-{USERS.get(owner, 'u404')}", at)
+            return
+        self.pairs.append(((kind, row["id"]), ("contact", contact["id"])))
+        row["hubspot_owner_id"] = owner
+        if kind == "task":
+            status = self.rng.choice(["IN_PROGRESS", "COMPLETED", "WAITING"])
+            self.version("task_property_history", row["id"], "hs_task_status", status, at)
+        elif kind == "meeting":
+            row["hs_meeting_start_time"] = at
+        else:
+            row["hs_timestamp"] = at
+        if kind == "email" and not self.trap("engagement_by_incoming_email", 0.2):
+            row["hs_email_direction"] = "EMAIL"
+
+    def sequence_answers(self) -> None:
+        """E-mails and meetings at the edges of enrolments (report 8a)."""
+        for contact in self.tables["contacts"]:
+            for enrolled in self.enrolled.get(contact["id"], []):
+                if self.tables["emails"] and self.trap("email_in_a_sequence", 0.5):
+                    email = self.rng.choice(self.tables["emails"])
+                    email["hs_email_direction"] = "EMAIL"
+                    email["hs_timestamp"] = enrolled + self.rng.choice([-1, 0, 1, 3_600_000]) * MS
+                    self.answer(contact, "email", email)
+                if self.tables["meetings"] and self.trap("meeting_of_a_sequence", 0.3):
+                    meeting = self.rng.choice(self.tables["meetings"])
+                    month = 30 * 86_400_000
+                    after = self.rng.choice([-1, 0, 86_400_000, month - 1, month])
+                    meeting["hs_createdate"] = enrolled + after * MS
+                    self.answer(contact, "meeting", meeting)
+
+    def answer(self, contact: dict, kind: str, row: dict) -> None:
+        self.pairs.append(((kind, row["id"]), ("contact", contact["id"])))
+        if not self.trap("answer_of_other_owner", 0.2):
+            row["hubspot_owner_id"] = contact["hubspot_owner_id"]
 
     def ids(self, table: str) -> list[str]:
         return [row["id"] for row in self.tables[table]]
@@ -617,19 +791,23 @@ class _Generator:
             for activity in ("call", "meeting", "task", "email", "note")
             for other in ("contact", "company", "deal")
         ]
-        found = set()
+        chosen = list(self.pairs)
         for from_type, to_type in pairs:
             from_ids, to_ids = (self.ids(_table(kind)) for kind in (from_type, to_type))
             for _ in range(self.rng.randint(0, 3 + len(from_ids)) if from_ids and to_ids else 0):
-                ends = [(from_type, self.rng.choice(from_ids)), (to_type, self.rng.choice(to_ids))]
+                to_id = self.rng.choice(to_ids)
                 if self.trap("association_of_unknown_record", 0.03):
-                    ends[1] = (to_type, "0")
-                if self.trap("association_other_direction", 0.2):
-                    ends.reverse()
-                found.add((*ends, "1"))
-                if self.trap("association_twice", 0.2):
-                    found.add((*ends, "2"))
-                    found.add((*ends[::-1], "3"))
+                    to_id = "0"
+                chosen.append(((from_type, self.rng.choice(from_ids)), (to_type, to_id)))
+        found = set()
+        for pair in chosen:
+            ends = list(pair)
+            if self.trap("association_other_direction", 0.2):
+                ends.reverse()
+            found.add((*ends, "1"))
+            if self.trap("association_twice", 0.2):
+                found.add((*ends, "2"))
+                found.add((*ends[::-1], "3"))
         self.tables["associations"] = [
             {
                 "from_type": start[0],
@@ -645,39 +823,27 @@ class _Generator:
 
     def goals(self) -> None:
         """Slices of some goals: by user and by team, gaps, both end conventions, currencies."""
-        for number in range(self.rng.randint(0, 3)):
-            uuid = self.rng.choice([f"goal-{number}", None])
-            assignee = self.rng.choice(["u1", "u4", "u5", "u404", None])
-            team = (
-                None if assignee and self.chance(0.7) else self.rng.choice(["t1", "t3", "t9", None])
-            )
+        for number in range(self.rng.randint(0, 4)):
+            goal = {
+                "hs_goal_name": f"Goal {number}",
+                "hs_milestone": "monthly",
+                "hs_group_correlation_uuid": self.rng.choice([f"goal-{number}", "goal", None]),
+                "hs_assignee_user_id": None,
+                "hs_assignee_team_id": None,
+            }
+            if self.trap("goal_of_a_team", 0.4):
+                team = self.pick(["t1", "t2", "t3"], ["t5", "t6", "t9"], 0.3, "goal_of_an_odd_team")
+                goal["hs_assignee_team_id"] = team
+                if self.trap("goal_of_user_and_team", 0.2):
+                    goal["hs_assignee_user_id"] = "u1"
+            elif not self.trap("goal_of_nobody", 0.1):
+                user = self.pick(["u1", "u4", "u5"], ["u404"], 0.2, "goal_of_a_user_without_owner")
+                goal["hs_assignee_user_id"] = user
             first = self.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-            for month in range(3):
-                start = _months_later(first, month)
-                if self.trap("goal_gap", 0.15):
-                    continue
-                end = _months_later(first, month + 1)
-                if self.trap("goal_end_inclusive", 0.5):
-                    end -= MS  # 23:59:59.999Z of the last day
-                self.record(
-                    "goal_targets",
-                    f"{9000 + 10 * number + month}",
-                    self.past(),
-                    hs_goal_name=f"Goal {number}",
-                    hs_target_amount=Decimal(self.rng.choice(["0", "1000", "2500.125"])),
-                    hs_start_datetime=start,
-                    hs_end_datetime=end,
-                    hs_milestone="monthly",
-                    hs_assignee_user_id=assignee,
-                    hs_assignee_team_id=team,
-                    hs_pipeline_ids=self.rng.choice([None, "default", "default;second", ""]),
-                    hs_group_correlation_uuid=uuid,
-                    hs_goal_target_currency_code=self.rng.choice([None, "EUR", "USD", "XXX"]),
-                    hs_kpi_metric_type=self.rng.choice([None, "SUM", "SUM", "COUNT"]),
-                    hs_kpi_object_type=self.rng.choice([None, "DEAL"]),
-                    hs_kpi_property_name=self.rng.choice([None, "amount_in_home_currency"]),
-                    hs_kpi_is_team_rollup=self.rng.choice([None, "true", "false"]),
-                )
+            for month in range(4):
+                if not self.trap("goal_gap", 0.15):
+                    slice_id = f"{9000 + 10 * number + month}"
+                    self.goal_slice(slice_id, goal, _months_later(first, month))
         for currency, rate in (("USD", "0.9"), ("USD", "0.955")):
             self.tables["exchange_rates"].append(
                 {
@@ -687,6 +853,58 @@ class _Generator:
                     "conversion_rate": Decimal(rate),
                 }
             )
+
+    def goal_slice(self, id_: str, goal: dict, start: datetime) -> None:
+        end = _months_later(start, 1)
+        self.won_in(goal, start, end)
+        if self.trap("goal_end_inclusive", 0.5):
+            end -= MS  # 23:59:59.999Z of the last day
+        if self.trap("goal_start_within_a_day", 0.1):
+            start += timedelta(hours=5)
+        if self.trap("goal_without_days", 0.05):
+            end = self.rng.choice([None, start])
+        kpi = {}
+        if self.trap("goal_of_another_kind", 0.1):
+            name = self.rng.choice(["metric_type", "property_name", "time_property_name"])
+            other = {"metric_type": "COUNT", "property_name": "own_score"}
+            kpi[f"hs_kpi_{name}"] = other.get(name, "createdate")
+        row = self.record(
+            "goal_targets",
+            id_,
+            self.past(),
+            **goal,
+            hs_target_amount=Decimal(self.rng.choice(["0", "1000", "2500.125"])),
+            hs_start_datetime=start,
+            hs_end_datetime=end,
+            hs_pipeline_ids=self.rng.choice([None, "default", "default;second", ""]),
+            hs_goal_target_currency_code=self.rng.choice([None, "EUR", "USD", "XXX"]),
+            hs_kpi_metric_type=self.rng.choice([None, "SUM"]),
+            hs_kpi_object_type=self.rng.choice([None, "DEAL"]),
+            hs_kpi_property_name=self.rng.choice([None, "amount_in_home_currency"]),
+            hs_kpi_is_team_rollup=self.rng.choice([None, "true", "false"]),
+        )
+        row |= kpi
+        if self.trap("goal_target_null", 0.05):
+            row["hs_target_amount"] = None
+        if self.trap("goal_slice_twice", 0.05):
+            twin = {"id": f"{id_}0", "hs_pipeline_ids": self.rng.choice([None, "second"])}
+            self.tables["goal_targets"].append(row | twin)
+
+    def won_in(self, goal: dict, start: datetime, end: datetime) -> None:
+        """A deal that the assignee won about the edge of a slice, in UTC or on the local clock."""
+        owners = {"t1": "101", "t2": "101", "t3": "102", "t5": "106", "t6": "104"}
+        owner = owners.get(goal["hs_assignee_team_id"], "101")
+        for owner_id, user in USERS.items():
+            if user == goal["hs_assignee_user_id"]:
+                owner = owner_id
+        if end >= self.run_ts or not self.trap("won_about_a_goal", 0.4):
+            return
+        edge = self.rng.choice([start, end])
+        if self.chance(0.6):
+            edge = edge.replace(tzinfo=self.zone).astimezone(UTC)
+        closed_at = edge + self.rng.choice([-1, 0, 86_400_000]) * MS
+        number = len(self.tables["deals"])
+        _DealWriter(self, f"{1000 + number}").write_won(owner, closed_at)
 
     # --- histories and files ---
 
@@ -740,7 +958,7 @@ class _Generator:
         """What files get wrong as a whole: duplicates, missing keys, missing tables and columns."""
         deals = self.tables["deals"]
         if self.trap("duplicate_key", 0.4):
-            twin = dict(self.rng.choice(deals)) | {"amount": Decimal("4711"), "archived": False}
+            twin = dict(self.rng.choice(deals)) | {"amount": Decimal(4711), "archived": False}
             deals.append(twin)
         if self.trap("missing_key", 0.3):
             deals.append(dict(deals[0]) | {"id": None})
@@ -748,9 +966,18 @@ class _Generator:
             self.history.append(dict(self.rng.choice(self.history)) | {"source_type": "TWIN"})
             if self.history[-1]["sequence"] is None:
                 self.history.pop()  # without a sequence it would be one more version
-        for table in ("calls", "tasks", "meetings", "owner_teams", "teams", "call_dispositions"):
+        activities = ("calls", "tasks", "meetings", "emails", "notes")
+        for table in (
+            *activities,
+            *("owner_teams", "teams", "call_dispositions", "contacts", "contact_property_history"),
+            *("conversation_threads", "conversation_channels", "conversation_messages"),
+            *("associations", "goal_targets", "exchange_rates", "task_property_history"),
+        ):
             if self.trap(f"missing_table_{table}", 0.06):
                 del self.tables[table]
+        if self.trap("missing_all_activities", 0.05):
+            for table in activities:
+                self.tables.pop(table, None)
         for column in (
             "closed_lost_reason",
             "hs_analytics_source",
@@ -785,6 +1012,18 @@ class _DealWriter:
         self.creation(row)
         self.truncate()
         self.lose_history(row)
+
+    def write_won(self, owner: str, closed_at: datetime) -> None:
+        """A plain deal that an owner won at an instant."""
+        self.at = self.born = closed_at - timedelta(days=30)
+        self.set("pipeline", self.pipeline)
+        self.set("dealstage", OPEN[self.pipeline][0])
+        self.set("amount", self.amount())
+        self.set("hubspot_owner_id", owner)
+        self.at = closed_at
+        self.set("dealstage", WON[self.pipeline][0])
+        self.set("closedate", closed_at)
+        self.crm.record("deals", self.id, self.born, **self.columns(), createdate=self.born)
 
     # --- life ---
 

@@ -10,13 +10,16 @@ import pytest
 
 from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.deal_change_history import rpt_deal_change_history
-from orchestration.reference.deal_funnel import rpt_deal_funnel, walk
+from orchestration.reference.deal_funnel import rpt_deal_funnel
 from orchestration.reference.deal_pipeline_waterfall import (
     rpt_deal_pipeline_waterfall,
     waterfall,
 )
 from orchestration.reference.deal_push_rate import push_rate
 from orchestration.reference.historical_snapshots import snapshot
+from orchestration.reference.lead_journey import journey
+from orchestration.reference.lead_response_time import business_ms, rpt_lead_response_time
+from orchestration.reference.quota_attainment import rpt_quota_attainment
 from orchestration.reference.sales_velocity import rpt_sales_velocity
 from orchestration.reference.time_in_deal_stage import rpt_time_in_deal_stage
 
@@ -56,7 +59,8 @@ class Examples:
                 )
         self.deals.append({"id": name, "dealname": name, "createdate": writes[0][0], **present})
 
-    def crm(self) -> Crm:
+    def crm(self, **more: list[dict]) -> Crm:
+        """The CRM of the deals, with the rows of `more` tables."""
         stages = [
             {
                 "object_type": "deal",
@@ -74,7 +78,7 @@ class Examples:
             "pipelines": [{"object_type": "deal", "id": "default", "label": "Sales"}],
             "pipeline_stages": stages,
             "owners": [],
-        }
+        } | more
         return Crm(tables, RunSettings(run_ts=self.run_ts))
 
 
@@ -287,26 +291,159 @@ def test_funnel():
     assert across("strict_count") == [5, 3, 1, 1, 1]
 
 
-def test_walk_with_optional_stage():
-    """Section 5b: L, M (optional), S, C; days in January."""
-    contacts = [
-        ([2], [5], [9], [20]),
-        ([3], [], [10], []),
-        ([4], [8], [], []),
-        ([5], [], [], [25]),
-        ([], [6], [12], []),
-        ([7], [9], [8], []),
+# --- 5b, 6 ----------------------------------------------------------------------------------------
+
+
+def version(object_id: str, name: str, value: str, timestamp: datetime) -> dict:
+    return {"object_id": object_id, "name": name, "value": value, "timestamp": timestamp}
+
+
+def test_lead_journey():
+    entries = {
+        "c1": {"lead": 2, "mql": 5, "sql": 9, "customer": 20},
+        "c2": {"lead": 3, "sql": 10},
+        "c3": {"lead": 4, "mql": 8},
+        "c4": {"lead": 5, "customer": 25},
+        "c5": {"mql": 6, "sql": 12},
+        "c6": {"lead": 7, "sql": 8, "mql": 9},
+    }
+    created_at = utc(2026, 1, 1)
+    crm = Examples(run_ts=utc(2026, 2, 1)).crm(
+        contacts=[
+            {"id": id_, "createdate": created_at, "lifecyclestage": list(days)[-1]}
+            for id_, days in entries.items()
+        ],
+        contact_property_history=[
+            version(id_, "lifecyclestage", stage, utc(2026, 1, day))
+            for id_, days in entries.items()
+            for stage, day in days.items()
+        ],
+    )
+
+    def across(measure, optional):
+        stages = [(name, name, name in optional) for name in ("lead", "mql", "sql", "customer")]
+        found = totals(journey(crm, tuple(stages)), "stage_position", measure)
+        return [found.get(position, (0,))[0] for position in (1, 2, 3, 4)]
+
+    assert across("contact_count", {"mql"}) == [5, 3, 3, 1]
+    assert across("advanced_count", {"mql"}) == [4, 2, 1, 0]
+    assert across("skipped_count", {"mql"}) == [0, 1, 0, 0]
+    assert across("contact_count", {}) == [5, 3, 1, 1]
+    # c6 goes back from MQL to SQL: advanced, but in no average (5b-3).
+    assert across("time_to_next_count", {"mql"}) == [4, 1, 1, 0]
+    # c1 and c4 are customers; only c1 came there through the journey, c6 is still an MQL.
+    assert across("still_here_count", {"mql"}) == [0, 2, 1, 1]
+    # The first stage is required, whatever it says.
+    assert across("contact_count", {"lead", "mql", "sql", "customer"})[0] == 5
+    assert across("contact_count", {"mql", "sql", "customer"}) == [5, 3, 3, 2]
+
+
+def test_lead_response_time():
+    """The four contacts of rep Y in section 6."""
+
+    def march(day, hour, minute=0):
+        return utc(2026, 3, day, hour, minute)
+
+    handed_over = {"k2": march(2, 8), "k3": march(3, 9), "k4": march(3, 17), "k5": march(4, 9)}
+    calls = [("a1", "X", "k2", march(1, 10, 5)), ("a2", "Y", "k2", march(2, 12))]
+    emails = [
+        ("e1", "X", "k3", march(3, 9, 10)),
+        ("e2", "Y", "k3", march(3, 11)),
+        ("e3", "Y", "k4", march(3, 16)),
     ]
+    crm = Examples(run_ts=utc(2026, 4, 1)).crm(
+        contacts=[
+            {"id": id_, "createdate": march(1, 9), "hubspot_owner_id": "Y"} for id_ in handed_over
+        ],
+        contact_property_history=[
+            version("k2", "hubspot_owner_id", "X", march(1, 10)),
+            *(version(id_, "hubspot_owner_id", "Y", at) for id_, at in handed_over.items()),
+        ],
+        calls=[
+            {"id": id_, "hubspot_owner_id": owner, "hs_timestamp": at}
+            for id_, owner, _, at in calls
+        ],
+        emails=[
+            {
+                "id": id_,
+                "hubspot_owner_id": owner,
+                "hs_timestamp": at,
+                "hs_email_direction": "EMAIL",
+            }
+            for id_, owner, _, at in emails
+        ],
+        meetings=[
+            {
+                "id": "m1",
+                "hubspot_owner_id": "Y",
+                "hs_createdate": march(4, 9, 5),
+                "hs_meeting_start_time": march(6, 15),
+            }
+        ],
+        associations=[
+            {"from_type": kind, "from_id": id_, "to_type": "contact", "to_id": contact}
+            for kind, pairs in (("call", calls), ("email", emails), ("meeting", [("m1", 0, "k5")]))
+            for id_, _, contact, *_ in pairs
+        ],
+    )
+    rows = {row["contact_id"]: row for row in rpt_lead_response_time(crm)}
+    hours = {
+        id_: row["response_time_ms"] and row["response_time_ms"] / 3_600_000
+        for id_, row in rows.items()
+    }
+    assert hours == {"k2": 4, "k3": 2, "k4": None, "k5": 54}
+    assert {row["owner_id"] for row in rows.values()} == {"Y"}
+    # In business hours (K16), 9 to 17: Monday 9-12, Tuesday 9-11, Wednesday 9 to Friday 15.
+    assert [rows[k]["response_business_ms"] / 3_600_000 for k in ("k2", "k3", "k5")] == [3, 2, 22]
 
-    def counts(optional):
-        walks = [
-            walk([[utc(2026, 1, d) for d in days] for days in contact], optional)
-            for contact in contacts
-        ]
-        return [sum(entry is not None for entry in stage) for stage in zip(*walks, strict=True)]
 
-    assert counts([False, True, False, False]) == [5, 3, 3, 1]
-    assert counts([False, False, False, False]) == [5, 3, 1, 1]
+def test_business_hours_skip_nights_and_weekends():
+    crm = Examples(run_ts=utc(2026, 4, 1)).crm()
+    friday, monday = utc(2026, 3, 6, 16, 30), utc(2026, 3, 9, 9, 15)
+    assert business_ms(crm, friday, monday) == 45 * 60_000
+    assert business_ms(crm, utc(2026, 3, 7, 10), utc(2026, 3, 8, 10)) == 0
+
+
+# --- 18 -------------------------------------------------------------------------------------------
+
+
+def test_quota_attainment():
+    targets = {4: 50, 5: 50, 6: 60}
+    crm = Examples(run_ts=utc(2026, 6, 16))
+    for number, (month, amount) in enumerate([(4, 40), (4, 15), (5, 30)]):
+        closed_at = noon(month, 20)
+        write = {"dealstage": "won", "amount": amount, "closedate": closed_at}
+        crm.deal(f"d{number}", (noon(3, 1), {"dealstage": "s1"}), (closed_at, write))
+        crm.deals[-1]["hubspot_owner_id"] = "7"
+    rows = rpt_quota_attainment(
+        crm.crm(
+            owners=[{"id": "7", "user_id": "u7", "first_name": "Ann"}],
+            goal_targets=[
+                {
+                    "id": str(month),
+                    "hs_group_correlation_uuid": "goal",
+                    "hs_assignee_user_id": "u7",
+                    "hs_target_amount": Decimal(amount),
+                    "hs_start_datetime": utc(2026, month, 1),
+                    # The last millisecond of the month, but for May the start of the next.
+                    "hs_end_datetime": utc(2026, month + 1, 1) - timedelta(milliseconds=month != 5),
+                }
+                for month, amount in targets.items()
+            ],
+        )
+    )
+    assert {(row["owner_id"], row["assignee_kind"]) for row in rows} == {("7", "owner")}
+    found = {row["period_start"].month: row for row in rows}
+    assert {month: row["actual_amount"] for month, row in found.items()} == {4: 55, 5: 30, 6: 0}
+    assert {month: row["target_amount"] for month, row in found.items()} == targets
+    shares = {
+        month: round(float(row["cumulative_actual_amount"] / row["cumulative_target_amount"]), 3)
+        for month, row in found.items()
+    }
+    assert shares == {4: 1.1, 5: 0.85, 6: 0.531}
+    assert [row["period_end"] for row in rows] == [date(2026, n, 1) for n in (5, 6, 7)]
+    assert found[4]["elapsed_share"] == 1
+    assert found[6]["elapsed_share"] == 0.5
 
 
 # --- 11, 25 ---------------------------------------------------------------------------------------

@@ -18,9 +18,7 @@ ACTIVITY_TABLES = {  # activity_type → table
     "note": "notes",
 }
 NOT_DELIVERED = ("FAILED", "BOUNCED", "SCHEDULED", "SENDING")
-CONNECTED = (
-    "f240bbac-87c9-4f6e-bf70-924b57d47db7"  # HubSpot's default outcome "Connected" (§1)
-)
+CONNECTED = "f240bbac-87c9-4f6e-bf70-924b57d47db7"  # HubSpot's default outcome "Connected" (§1)
 NO_TYPE = "(No type)"  # P18
 
 
@@ -45,10 +43,7 @@ def meeting_at(row: Row) -> datetime | None:
 def is_held(crm: Crm, row: Row) -> bool:
     """Outcome that starts with COMPLETED, or one that the account names (3, 7a)."""
     outcome = row["hs_meeting_outcome"] or ""
-    return (
-        outcome.startswith("COMPLETED")
-        or outcome in crm.settings.completed_meeting_outcomes
-    )
+    return outcome.startswith("COMPLETED") or outcome in crm.settings.completed_meeting_outcomes
 
 
 # --- tasks ----------------------------------------------------------------------------------------
@@ -69,9 +64,7 @@ def task_completed_at(crm: Crm, row: Row) -> datetime | None:
         return None
     set_completed = [
         version.timestamp
-        for version in crm.distinct_versions(
-            "task_property_history", row["id"], "hs_task_status"
-        )
+        for version in crm.distinct_versions("task_property_history", row["id"], "hs_task_status")
         if version.value == "COMPLETED"
     ]
     last_set = set_completed[-1] if set_completed else None
@@ -81,9 +74,7 @@ def task_completed_at(crm: Crm, row: Row) -> datetime | None:
 def is_overdue(crm: Crm, row: Row) -> bool:
     """Not completed and due before run_ts (8d, 9); hs_timestamp is the due date."""
     due_at = row["hs_timestamp"]
-    return (
-        task_status(row) != "COMPLETED" and due_at is not None and due_at < crm.run_ts
-    )
+    return task_status(row) != "COMPLETED" and due_at is not None and due_at < crm.run_ts
 
 
 # --- e-mails --------------------------------------------------------------------------------------
@@ -91,10 +82,7 @@ def is_overdue(crm: Crm, row: Row) -> bool:
 
 def is_sent(row: Row) -> bool:
     """Outgoing, and nothing says that it did not arrive; no status counts (3a)."""
-    return (
-        row["hs_email_direction"] == "EMAIL"
-        and row["hs_email_status"] not in NOT_DELIVERED
-    )
+    return row["hs_email_direction"] == "EMAIL" and row["hs_email_status"] not in NOT_DELIVERED
 
 
 # --- all kinds ------------------------------------------------------------------------------------

@@ -2,13 +2,7 @@
 
 from orchestration.reference.crm import OWNER_COLUMNS, Crm, Row, group_rows
 
-GRAIN = (
-    "activity_date",
-    "call_direction",
-    "call_outcome_id",
-    "call_outcome",
-    *OWNER_COLUMNS,
-)
+GRAIN = ("activity_date", "call_direction", "call_outcome_id", "call_outcome", *OWNER_COLUMNS)
 MEASURES = ("call_count", "timed_call_count", "total_duration_ms")
 
 

@@ -9,17 +9,10 @@ CHANNELS = {"LIVE_CHAT": "live_chat", "FB_MESSENGER": "facebook_messenger"}
 
 def rpt_chats(crm: Crm) -> list[Row]:
     """One row per local day of the creation, original channel and present assignee."""
-    if not (
-        crm.is_available("conversation_threads")
-        and crm.is_available("conversation_channels")
-    ):
+    if not (crm.is_available("conversation_threads") and crm.is_available("conversation_channels")):
         return []  # K11
     return group_rows(
-        [
-            _chat(crm, thread)
-            for thread in chat_threads(crm)
-            if thread["created_at"] is not None
-        ],
+        [_chat(crm, thread) for thread in chat_threads(crm) if thread["created_at"] is not None],
         GRAIN,
         MEASURES,
     )

@@ -1,10 +1,6 @@
 """Report 3, completed activities: what reps finished."""
 
-from orchestration.reference.activities import (
-    ACTIVITY_TABLES,
-    done_at,
-    is_any_available,
-)
+from orchestration.reference.activities import ACTIVITY_TABLES, done_at, is_any_available
 from orchestration.reference.crm import OWNER_COLUMNS, Crm, Row, group_rows
 
 GRAIN = ("completed_date", "activity_type", *OWNER_COLUMNS)

@@ -35,9 +35,7 @@ STAGE_COLUMNS = ("stage_id", "stage_label")
 MS_PER_DAY = 86_400_000  # C9: a day of duration is this many ms, never a calendar day
 
 # Values of property histories are text (H10). These are the names whose values are not.
-NUMBER_PROPERTIES = frozenset(
-    {"amount", "hs_exchange_rate", "hs_deal_stage_probability"}
-)
+NUMBER_PROPERTIES = frozenset({"amount", "hs_exchange_rate", "hs_deal_stage_probability"})
 INSTANT_PROPERTIES = frozenset(
     {
         "closedate",
@@ -69,9 +67,7 @@ def money(value: Decimal | None, factor: Decimal | int = 1) -> Decimal | None:
     """`value` × `factor`, rounded once to cents, half away from zero (P10). None stays None."""
     if value is None:
         return None
-    return _EXACT.multiply(value, Decimal(factor)).quantize(
-        _CENT, ROUND_HALF_UP, _EXACT
-    )
+    return _EXACT.multiply(value, Decimal(factor)).quantize(_CENT, ROUND_HALF_UP, _EXACT)
 
 
 def probability_of(stage: Stage, deal_probability: Decimal | None) -> Decimal:
@@ -134,9 +130,7 @@ def id_order(record_id: str) -> tuple:
     return (0, int(record_id), "") if record_id.isdigit() else (1, 0, record_id)
 
 
-def group_rows(
-    rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str]
-) -> list[Row]:
+def group_rows(rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str]) -> list[Row]:
     """Sum `measures` by `grain`. Rows whose measures are all zero are left out (P13)."""
     grain, measures = list(grain), list(measures)
     totals: dict[tuple, dict] = {}
@@ -170,14 +164,10 @@ class RunSettings:
     automated_email_sources: tuple[str, ...] = ()
     snapshot_daily_days: int = 92
     snapshot_weekly_days: int = 731
-    business_hours: tuple[tuple[int, time, time], ...] = (
-        tuple(  # ISO weekday, opens, closes (K16)
-            (weekday, time(9), time(17)) for weekday in range(1, 6)
-        )
+    business_hours: tuple[tuple[int, time, time], ...] = tuple(  # ISO weekday, opens, closes (K16)
+        (weekday, time(9), time(17)) for weekday in range(1, 6)
     )
-    lead_journey_stages: tuple[
-        tuple[str, str, bool], ...
-    ] = (  # id, label, optional (5b-1)
+    lead_journey_stages: tuple[tuple[str, str, bool], ...] = (  # id, label, optional (5b-1)
         ("lead", "Lead", False),
         ("marketingqualifiedlead", "Marketing Qualified Lead", True),
         ("salesqualifiedlead", "Sales Qualified Lead", False),
@@ -306,9 +296,7 @@ class Crm:
         self._available = _shown_columns(tables) if available is None else available
         self._gaps = gaps
         self._merged_outside = merged_away or {}
-        self._tables = {
-            name: _accepted_rows(name, rows) for name, rows in tables.items()
-        }
+        self._tables = {name: _accepted_rows(name, rows) for name, rows in tables.items()}
         self._stages: dict[tuple, Stage] = {}
         self._populations: dict[str, list[Row]] = {}
         self._by_id: dict[str, dict[str, Row]] = {}
@@ -384,12 +372,7 @@ class Crm:
             return start + timedelta(days=1)
         if grain == "week":
             return start + timedelta(days=7)
-        months = (
-            start.year * 12
-            + start.month
-            - 1
-            + {"month": 1, "quarter": 3, "year": 12}[grain]
-        )
+        months = start.year * 12 + start.month - 1 + {"month": 1, "quarter": 3, "year": 12}[grain]
         return date(months // 12, months % 12 + 1, 1)
 
     # --- population ---
@@ -426,16 +409,10 @@ class Crm:
         return self._populations[table]
 
     def _counts(self, table: str, row: Row, merged: set[str]) -> bool:
-        if (
-            row.get("archived")
-            or row.get("hard_deleted_at")
-            or row.get("merged_into_id")
-        ):
+        if row.get("archived") or row.get("hard_deleted_at") or row.get("merged_into_id"):
             return False
         created_at = self.creation_instant(table, row)
-        return row["id"] not in merged and (
-            created_at is None or created_at < self.run_ts
-        )
+        return row["id"] not in merged and (created_at is None or created_at < self.run_ts)
 
     def population_by_id(self, table: str) -> dict[str, Row]:
         if table not in self._by_id:
@@ -448,9 +425,7 @@ class Crm:
         """Versions of one property before run_ts (H1), oldest first, ties by sequence (H7)."""
         return self._history(history).get((object_id, name), [])
 
-    def distinct_versions(
-        self, history: str, object_id: str, name: str
-    ) -> list[Version]:
+    def distinct_versions(self, history: str, object_id: str, name: str) -> list[Version]:
         """The versions that changed the value: equal neighbours collapsed, the first kept (H10)."""
         versions = self.versions(history, object_id, name)
         return [
@@ -480,8 +455,7 @@ class Crm:
             return [
                 (gap["gap_from"], gap["gap_to"])
                 for gap in self._gaps
-                if (gap["table_name"], gap["object_id"], gap["name"])
-                == (history, object_id, name)
+                if (gap["table_name"], gap["object_id"], gap["name"]) == (history, object_id, name)
             ]
         retained = self._retained(history).get((object_id, name), [])
         cap = VERSION_CAP[TABLES[history].history_of]
@@ -510,9 +484,7 @@ class Crm:
         if owner_id in (None, NONE_ID):
             return Owner(NONE_ID, UNASSIGNED, NONE_ID, NO_TEAM)
         if owner_id.startswith("user:"):  # P8
-            return Owner(
-                owner_id, f"User {owner_id.removeprefix('user:')}", NONE_ID, NO_TEAM
-            )
+            return Owner(owner_id, f"User {owner_id.removeprefix('user:')}", NONE_ID, NO_TEAM)
         row = self._owners.get(owner_id)
         if row is None:
             return Owner(owner_id, f"Owner {owner_id}", NONE_ID, NO_TEAM)
@@ -527,9 +499,7 @@ class Crm:
         primary = [
             row["team_id"]
             for row in self.rows("owner_teams")
-            if row["owner_id"] == owner_id
-            and row["is_primary"]
-            and not row.get("archived")
+            if row["owner_id"] == owner_id and row["is_primary"] and not row.get("archived")
         ]
         if not primary:
             return NONE_ID, NO_TEAM
@@ -565,9 +535,7 @@ class Crm:
         known = [row for row in self.rows("owners") if row["user_id"] == user_id]
         if not known:
             return self.owner(f"user:{user_id}")
-        return self.owner(
-            min(known, key=lambda row: (bool(row["archived"]), row["id"]))["id"]
-        )
+        return self.owner(min(known, key=lambda row: (bool(row["archived"]), row["id"]))["id"])
 
     # --- pipelines, stages ---
 
@@ -597,15 +565,9 @@ class Crm:
 
     def _resolve_stage(self, pipeline_id: str, stage_id: str) -> Stage:
         if (pipeline_id, stage_id) not in self._stage_rows:
-            owning = [
-                pipeline for pipeline, stage in self._stage_rows if stage == stage_id
-            ]
+            owning = [pipeline for pipeline, stage in self._stage_rows if stage == stage_id]
             if len(owning) != 1:
-                label = (
-                    "(No stage)"
-                    if stage_id == NONE_ID
-                    else f"(Deleted stage {stage_id})"
-                )
+                label = "(No stage)" if stage_id == NONE_ID else f"(Deleted stage {stage_id})"
                 return Stage(pipeline_id, stage_id, label, "unknown")
             pipeline_id = owning[0]
         row = self._stage_rows[pipeline_id, stage_id]
@@ -623,14 +585,9 @@ class Crm:
         rows = [
             row
             for (pipeline, _), row in self._stage_rows.items()
-            if pipeline == pipeline_id
-            and _stage_class(row) == "open"
-            and not row["archived"]
+            if pipeline == pipeline_id and _stage_class(row) == "open" and not row["archived"]
         ]
-        return [
-            row["id"]
-            for row in sorted(rows, key=lambda r: (r["display_order"], r["id"]))
-        ]
+        return [row["id"] for row in sorted(rows, key=lambda r: (r["display_order"], r["id"]))]
 
     def _position(self, row: Row) -> int | None:
         """1-based rank among live open stages; Won = N+1; all others have none (P3, P5)."""
@@ -672,9 +629,7 @@ class Crm:
         labels = DEFAULT_CALL_DISPOSITIONS
         if self.is_available("call_dispositions"):
             labels = {row["id"]: row["label"] for row in self.rows("call_dispositions")}
-        return disposition, labels.get(
-            disposition
-        ) or f"(Deleted outcome {disposition})"
+        return disposition, labels.get(disposition) or f"(Deleted outcome {disposition})"
 
     # --- deals ---
 
@@ -701,9 +656,7 @@ class Deal:
         self.crm = crm
         self.row = row
         self.id: str = row["id"]
-        self.created_at: datetime | None = crm.creation_instant(
-            "deals", row
-        )  # c(d), H2
+        self.created_at: datetime | None = crm.creation_instant("deals", row)  # c(d), H2
         self.created_date: date | None = crm.day(self.created_at)
 
     # --- present: the deal row (H6) ---
@@ -872,18 +825,14 @@ class Deal:
 
     def state_after(self, t: datetime) -> State:
         """State just after t: all versions of that timestamp applied together (H7, H14)."""
-        return self._state(
-            {name: self.value_after(name, t) for name in STATE_PROPERTIES}
-        )
+        return self._state({name: self.value_after(name, t) for name in STATE_PROPERTIES})
 
     def _state(self, values: Row) -> State:
         return State(
             pipeline_id=values["pipeline"] or NONE_ID,
             stage=self.crm.stage(values["pipeline"], values["dealstage"]),
             amount=values["amount"],
-            company_amount=money(
-                values["amount"], self.rate
-            ),  # P9, P11: present rate throughout
+            company_amount=money(values["amount"], self.rate),  # P9, P11: present rate throughout
             close_at=values["closedate"],
             close_date=self.crm.day(values["closedate"]),
             owner_id=values["hubspot_owner_id"],
@@ -959,12 +908,8 @@ class Deal:
             if timestamp > stages[0].timestamp and timestamp not in taken:
                 stage_id = self.value_after("dealstage", timestamp)
                 found = [entry for entry in found if entry[0] != timestamp]
-                found.append(
-                    (timestamp, stage_id, pipeline)
-                )  # the last one of a timestamp stays
-        found.sort(
-            key=lambda entry: entry[0]
-        )  # stable: the order within a timestamp stays
+                found.append((timestamp, stage_id, pipeline))  # the last one of a timestamp stays
+        found.sort(key=lambda entry: entry[0])  # stable: the order within a timestamp stays
         entries = [
             StageEntry(
                 timestamp,
@@ -1004,9 +949,7 @@ def _accepted_rows(name: str, rows: list[Row]) -> list[Row]:
     kept: dict[tuple, Row] = {}
     order: dict[tuple, int] = defaultdict(int)
     for row in rows:
-        given = {
-            column: None if value == "" else value for column, value in row.items()
-        }
+        given = {column: None if value == "" else value for column, value in row.items()}
         row = dict.fromkeys(table.columns) | given
         if table.history_of and row["sequence"] is None:  # H9: file order
             place = row["object_id"], row["name"], row["timestamp"]

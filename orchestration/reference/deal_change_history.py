@@ -129,15 +129,7 @@ def _amount_changes(deal: Deal) -> list[Row]:
         delta = (money(version.value, deal.rate) or 0) - (money(old, deal.rate) or 0)
         if delta:
             category = "amount_increased" if delta > 0 else "amount_decreased"
-            rows.append(
-                _row(
-                    deal,
-                    version.timestamp,
-                    category,
-                    delta_amount=delta,
-                    **_by(version),
-                )
-            )
+            rows.append(_row(deal, version.timestamp, category, delta_amount=delta, **_by(version)))
     return rows
 
 
@@ -156,9 +148,7 @@ def _close_date_changes(deal: Deal) -> list[Row]:
             category = "close_date_changed"
         else:
             category = "close_date_pushed" if later else "close_date_pulled"
-        columns = _by(version) | {
-            "delta_days": (new_day - old_day).days if known else None
-        }
+        columns = _by(version) | {"delta_days": (new_day - old_day).days if known else None}
         if category == "close_date_pushed":
             columns["frame_date"] = old_day
         elif category == "close_date_pulled":
@@ -178,10 +168,7 @@ def is_auto_close_date(deal: Deal, written_at: datetime) -> bool:
 def _lapses(deal: Deal) -> list[Row]:
     """One row per close day that passed while the deal was open and due on it (12f)."""
     crm = deal.crm
-    values = [
-        deal.first_value("closedate"),
-        *(v.value for v in deal.raw_versions("closedate")),
-    ]
+    values = [deal.first_value("closedate"), *(v.value for v in deal.raw_versions("closedate"))]
     rows = []
     for due in {crm.day(value) for value in values} - {None}:
         midnight = crm.midnight(due + timedelta(days=1))

@@ -3,14 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from orchestration.reference.crm import (
-    DEAL_COLUMNS,
-    STAGE_COLUMNS,
-    Crm,
-    Deal,
-    Row,
-    group_rows,
-)
+from orchestration.reference.crm import DEAL_COLUMNS, STAGE_COLUMNS, Crm, Deal, Row, group_rows
 
 GRAIN = ("created_date", "stage_position", *STAGE_COLUMNS, *DEAL_COLUMNS)
 MEASURES = (
@@ -40,12 +33,8 @@ def _funnel_rows(deal: Deal) -> list[Row]:
     crm = deal.crm
     stages = crm.open_stages(deal.pipeline_id)
     won_position = len(stages) + 1
-    visits = [
-        visit for visit in deal.visits if visit.stage.pipeline_id == deal.pipeline_id
-    ]
-    visited = {v.stage.position for v in visits if v.stage.stage_class == "open"} - {
-        None
-    }
+    visits = [visit for visit in deal.visits if visit.stage.pipeline_id == deal.pipeline_id]
+    visited = {v.stage.position for v in visits if v.stage.stage_class == "open"} - {None}
     is_won = deal.status == "won"
     furthest = won_position if is_won else max(visited, default=0)  # M(d)
     if furthest == 0:
@@ -56,9 +45,7 @@ def _funnel_rows(deal: Deal) -> list[Row]:
         for stage_id in stages
     ]
     won_entries = [v.entered_at for v in visits if v.stage.stage_class == "won"]
-    counted = walk(
-        [*entries, won_entries if is_won else []], [False] * won_position
-    )  # 13b
+    counted = walk([*entries, won_entries if is_won else []], [False] * won_position)  # 13b
     common = {"created_date": deal.created_date, **deal.filter_columns}
     amount = deal.amount or 0
     rows = []
@@ -80,14 +67,10 @@ def _funnel_rows(deal: Deal) -> list[Row]:
                 "next_reached_count": int(furthest >= position + 1),  # 13d
                 "lost_here_count": int(deal.status == "lost" and furthest == position),
                 "open_here_count": int(deal.status == "open" and furthest == position),
-                "current_here_count": int(
-                    deal.stage.key == (deal.pipeline_id, stage_id)
-                ),
+                "current_here_count": int(deal.stage.key == (deal.pipeline_id, stage_id)),
                 "entered_amount": amount if entered else 0,
                 "time_in_stage_ms": sum(
-                    v.duration_ms
-                    for v in visits
-                    if v.stage.key == (deal.pipeline_id, stage_id)
+                    v.duration_ms for v in visits if v.stage.key == (deal.pipeline_id, stage_id)
                 ),
                 "time_in_stage_count": int(entered),
             }
@@ -119,9 +102,7 @@ def _first_position(visits: list, won_position: int) -> int:
     return first.position or 0
 
 
-def walk(
-    entries: Sequence[Sequence[datetime]], optional: Sequence[bool]
-) -> list[datetime | None]:
+def walk(entries: Sequence[Sequence[datetime]], optional: Sequence[bool]) -> list[datetime | None]:
     """The walk through stages in order (5b): per stage the entry that counts, or None.
 
     `entries[i]` are the instants at which the record entered stage i. A required stage without an

@@ -46,10 +46,7 @@ def reason_parts(deal: Deal) -> list[str]:
 def displayed_spellings(crm: Crm) -> dict[str, str]:
     """Lower-case reason → its most frequent spelling among all lost deals, dated or not (21a)."""
     votes = Counter(
-        part
-        for deal in crm.deals
-        if deal.status == "lost"
-        for part in reason_parts(deal)
+        part for deal in crm.deals if deal.status == "lost" for part in reason_parts(deal)
     )
     by_reason: dict[str, list[str]] = {}
     for spelling in votes:

@@ -8,14 +8,7 @@ from orchestration.reference.crm import DEAL_COLUMNS, Crm, Deal, Row, State, gro
 PERIOD_GRAINS = ("month", "quarter", "year")
 GRAIN = ("period_grain", "period_start", "category", *DEAL_COLUMNS)
 MEASURES = ("deal_count", "amount")
-EXITS = {
-    "decreased",
-    "pushed",
-    "lost",
-    "won",
-    "moved_out",
-    "removed",
-}  # 14c: these carry minus
+EXITS = {"decreased", "pushed", "lost", "won", "moved_out", "removed"}  # 14c: these carry minus
 
 
 def rpt_deal_pipeline_waterfall(crm: Crm) -> list[Row]:
@@ -74,9 +67,7 @@ def waterfall(
 Line = tuple[str, str | None, Decimal]
 
 
-def _lines(
-    deal: Deal, begin: datetime, end: datetime, period: tuple[date, date]
-) -> list[Line]:
+def _lines(deal: Deal, begin: datetime, end: datetime, period: tuple[date, date]) -> list[Line]:
     """(category, sub_type, unsigned amount) of one deal: first rule that fits."""
     in_at_begin = in_window_at(deal, begin, period)
     in_at_end = in_window_at(deal, end, period)
@@ -97,11 +88,7 @@ def _lines(
     left_at = _last_exit(deal, begin, end, period)
     if left_at is not None:  # rule 5
         ax = _amount(deal.state_at(left_at))  # 14d: strict
-        return [
-            *lines,
-            *entered_with(ax),
-            ("pushed", _pushed_sub_type(deal, end, period), ax),
-        ]
+        return [*lines, *entered_with(ax), ("pushed", _pushed_sub_type(deal, end, period), ax)]
     return lines  # rule 6
 
 
@@ -145,9 +132,7 @@ def _is_due(deal: Deal, state: State, t: datetime, period: tuple[date, date]) ->
     )
 
 
-def _is_closed_in(
-    deal: Deal, begin: datetime, end: datetime, period: tuple[date, date]
-) -> bool:
+def _is_closed_in(deal: Deal, begin: datetime, end: datetime, period: tuple[date, date]) -> bool:
     """Closed at E, by a change in C on a day in P, and with another outcome (or none) at B."""
     changed_at = deal.outcome_changed_at(end)
     return (
@@ -184,9 +169,7 @@ def _last_exit(
 # --- names ----------------------------------------------------------------------------------------
 
 
-def _entry_bucket(
-    deal: Deal, begin: datetime, period: tuple[date, date]
-) -> tuple[str, str | None]:
+def _entry_bucket(deal: Deal, begin: datetime, period: tuple[date, date]) -> tuple[str, str | None]:
     """(category, sub_type) under which a deal that was not in the window at B comes in."""
     if not deal.exists_at(begin):
         return "created", None

@@ -52,9 +52,7 @@ def push_rate(crm: Crm, frame_from: date, frame_to: date) -> list[Row]:
         days = close_days(deal)
         if not any(_inside(day, frame_from, frame_to) for day in days):
             continue
-        leaving = [
-            step for step in _steps(deal) if _inside(step[0], frame_from, frame_to)
-        ]
+        leaving = [step for step in _steps(deal) if _inside(step[0], frame_from, frame_to)]
         pushes = [step for step in leaving if step[1] is None or step[1] >= frame_to]
         timed = [step for step in pushes if step[1] is not None]
         # The stage as of the first push (15c).
@@ -65,15 +63,12 @@ def push_rate(crm: Crm, frame_from: date, frame_to: date) -> list[Row]:
                 **deal.filter_columns,
                 "eligible_count": 1,
                 "pushed_count": int(bool(pushes)),
-                "returned_count": int(
-                    bool(pushes) and _inside(days[-1], frame_from, frame_to)
-                ),
+                "returned_count": int(bool(pushes) and _inside(days[-1], frame_from, frame_to)),
                 "pulled_out_count": int(
                     any(new is not None and new < frame_from for _, new, _ in leaving)
                 ),
                 "via_close_count": int(
-                    bool(pushes)
-                    and all(is_auto_close_date(deal, at) for _, _, at in pushes)
+                    bool(pushes) and all(is_auto_close_date(deal, at) for _, _, at in pushes)
                 ),
                 "push_count": len(pushes),
                 "timed_push_count": len(timed),
@@ -91,9 +86,7 @@ def _inside(day: date | None, frame_from: date, frame_to: date) -> bool:
 def _steps(deal: Deal) -> list[Step]:
     """Neighbouring close days that differ, oldest first (15a)."""
     day = deal.crm.day
-    steps = [
-        (day(old), day(v.value), v.timestamp) for old, v in deal.changes("closedate")
-    ]
+    steps = [(day(old), day(v.value), v.timestamp) for old, v in deal.changes("closedate")]
     return [step for step in steps if step[0] != step[1]]
 
 

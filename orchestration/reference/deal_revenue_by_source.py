@@ -13,8 +13,7 @@ def rpt_deal_revenue_by_source(crm: Crm) -> list[Row]:
     deals = [
         {
             "close_date": deal.close_date,
-            "source": deal.row["hs_analytics_source"]
-            or "(No source)",  # 22a: as stored
+            "source": deal.row["hs_analytics_source"] or "(No source)",  # 22a: as stored
             **deal.filter_columns,
             "deal_count": 1,
             "total_amount": deal.amount,

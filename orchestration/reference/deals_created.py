@@ -13,9 +13,7 @@ def rpt_deals_created(crm: Crm) -> list[Row]:
             "created_date": deal.created_date,
             **deal.filter_columns,
             "deal_count": 1,
-            "deal_with_amount_count": int(
-                deal.amount is not None
-            ),  # 0 is an amount (C5)
+            "deal_with_amount_count": int(deal.amount is not None),  # 0 is an amount (C5)
             "total_amount": deal.amount,
         }
         for deal in crm.historic_deals

@@ -5,13 +5,7 @@ from decimal import Decimal
 from orchestration.reference.crm import DEAL_COLUMNS, Crm, Deal, Row, group_rows, money
 
 GRAIN = ("close_date", "forecast_category", "deal_status", *DEAL_COLUMNS)
-MEASURES = (
-    "deal_count",
-    "total_amount",
-    "weighted_amount",
-    "forecast_amount",
-    "conflict_count",
-)
+MEASURES = ("deal_count", "total_amount", "weighted_amount", "forecast_amount", "conflict_count")
 
 
 def rpt_forecast_category(crm: Crm) -> list[Row]:
@@ -21,8 +15,7 @@ def rpt_forecast_category(crm: Crm) -> list[Row]:
     deals = [
         {
             "close_date": deal.close_date,
-            "forecast_category": deal.row["hs_manual_forecast_category"]
-            or "(No category)",
+            "forecast_category": deal.row["hs_manual_forecast_category"] or "(No category)",
             "deal_status": deal.status,
             **deal.filter_columns,
             "deal_count": 1,
@@ -38,10 +31,7 @@ def rpt_forecast_category(crm: Crm) -> list[Row]:
 
 def forecast_amount(deal: Deal) -> Decimal:
     """Stored, else forecast probability × A(d), else 0 (16a); company currency, rounded (P10)."""
-    stored, probability = (
-        deal.row["hs_forecast_amount"],
-        deal.row["hs_forecast_probability"],
-    )
+    stored, probability = deal.row["hs_forecast_amount"], deal.row["hs_forecast_probability"]
     if stored is not None:
         return money(stored)
     if probability is not None and deal.amount is not None:

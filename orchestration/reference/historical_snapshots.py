@@ -26,12 +26,7 @@ GRAIN = (
     *DEAL_COLUMNS,
 )
 MEASURES = ("deal_count", "total_amount", "weighted_amount", "unknown_count")
-BAND_EDGES = (
-    (1_000, "0-1k"),
-    (5_000, "1k-5k"),
-    (10_000, "5k-10k"),
-    (50_000, "10k-50k"),
-)
+BAND_EDGES = ((1_000, "0-1k"), (5_000, "1k-5k"), (10_000, "5k-10k"), (50_000, "10k-50k"))
 UNKNOWN = "unknown"
 
 
@@ -106,18 +101,9 @@ def _deal_at(deal: Deal, t: datetime) -> Row:
 
 def _unknown_columns(unknown: set[str]) -> Row:
     """A deal with a lost value is counted apart; what is lost is called 'unknown' (17c)."""
-    columns = {
-        "deal_count": 0,
-        "total_amount": 0,
-        "weighted_amount": 0,
-        "unknown_count": 1,
-    }
+    columns = {"deal_count": 0, "total_amount": 0, "weighted_amount": 0, "unknown_count": 1}
     if "dealstage" in unknown:
-        columns |= {
-            "stage_id": UNKNOWN,
-            "stage_label": "(Unknown)",
-            "deal_status": UNKNOWN,
-        }
+        columns |= {"stage_id": UNKNOWN, "stage_label": "(Unknown)", "deal_status": UNKNOWN}
     if "pipeline" in unknown:
         columns |= {"pipeline_id": UNKNOWN, "pipeline_label": "(Unknown)"}
     if "amount" in unknown:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from orchestration.reference.crm import (
-    OWNER_COLUMNS,
-    Crm,
-    Deal,
-    Row,
-    duration_ms,
-    group_rows,
-)
+from orchestration.reference.crm import OWNER_COLUMNS, Crm, Deal, Row, duration_ms, group_rows
 from orchestration.reference.lead_response_time import Response, responses
 
 GRAIN = ("created_date", "source", *OWNER_COLUMNS)

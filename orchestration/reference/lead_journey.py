@@ -5,24 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from orchestration.reference.crm import (
-    OWNER_COLUMNS,
-    Crm,
-    Row,
-    duration_ms,
-    group_rows,
-    split_list,
-)
+from orchestration.reference.crm import OWNER_COLUMNS, Crm, Row, duration_ms, group_rows, split_list
 from orchestration.reference.deal_funnel import walk
 
-GRAIN = (
-    "created_date",
-    "stage_position",
-    "stage_id",
-    "stage_label",
-    "is_optional",
-    *OWNER_COLUMNS,
-)
+GRAIN = ("created_date", "stage_position", "stage_id", "stage_label", "is_optional", *OWNER_COLUMNS)
 MEASURES = (
     "contact_count",
     "advanced_count",
@@ -37,9 +23,7 @@ Entry = tuple[str, datetime]  # stage, entered at
 
 def rpt_lead_journey(crm: Crm) -> list[Row]:
     """One row per local day of the contact's creation, stage of the journey and present owner."""
-    is_available = crm.is_available("contacts") and crm.is_available(
-        "contact_property_history"
-    )
+    is_available = crm.is_available("contacts") and crm.is_available("contact_property_history")
     if not is_available:  # K11
         return []
     return journey(crm, crm.settings.lead_journey_stages)
@@ -72,15 +56,10 @@ def journey(crm: Crm, stages: tuple[JourneyStage, ...]) -> list[Row]:
     return group_rows(rows, GRAIN, MEASURES)
 
 
-def _measures(
-    contact: Row, stages: tuple[JourneyStage, ...], entries: list[Entry]
-) -> list[Row]:
+def _measures(contact: Row, stages: tuple[JourneyStage, ...], entries: list[Entry]) -> list[Row]:
     """What one contact adds to each stage."""
     optional = [is_optional for _, _, is_optional in stages]
-    used = walk(
-        [[at for stage, at in entries if stage == id_] for id_, _, _ in stages],
-        optional,
-    )
+    used = walk([[at for stage, at in entries if stage == id_] for id_, _, _ in stages], optional)
     found = []
     for i, (stage_id, label, is_optional) in enumerate(stages):
         is_counted = used[i] is not None
@@ -95,13 +74,9 @@ def _measures(
                 "contact_count": int(is_counted),
                 "advanced_count": int(is_advanced),
                 "skipped_count": int(not is_counted and any(used[i + 1 :])),
-                "still_here_count": int(
-                    is_counted and contact["lifecyclestage"] == stage_id
-                ),
+                "still_here_count": int(is_counted and contact["lifecyclestage"] == stage_id),
                 "time_to_next_ms": max(time_ms, 0),
-                "time_to_next_count": int(
-                    time_ms >= 0
-                ),  # 5b-3: optional stages may run backward
+                "time_to_next_count": int(time_ms >= 0),  # 5b-3: optional stages may run backward
             }
         )
     return found
@@ -111,9 +86,7 @@ def _next_entry(
     used: list[datetime | None], optional: list[bool], position: int
 ) -> datetime | None:
     """The entry at the first counted stage up to and including the next required one."""
-    for entry, is_optional in zip(
-        used[position + 1 :], optional[position + 1 :], strict=True
-    ):
+    for entry, is_optional in zip(used[position + 1 :], optional[position + 1 :], strict=True):
         if entry is not None:
             return entry
         if not is_optional:
@@ -127,18 +100,14 @@ def _next_entry(
 def _entries_by_original_id(crm: Crm) -> dict[str, list[Entry]]:
     """Entries of every contact id that has a row or a version of lifecyclestage (P2)."""
     rows = {row["id"]: row for row in crm.rows("contacts")}
-    ids = rows.keys() | {
-        row["object_id"] for row in crm.rows("contact_property_history")
-    }
+    ids = rows.keys() | {row["object_id"] for row in crm.rows("contact_property_history")}
     return {id_: _entries(crm, id_, rows.get(id_)) for id_ in ids}
 
 
 def _entries(crm: Crm, original_id: str, row: Row | None) -> list[Entry]:
     """Each version of lifecyclestage enters its stage, the first one too; without any, the present
     value from the creation on (5b-4). Nothing at or after run_ts (H1)."""
-    versions = crm.distinct_versions(
-        "contact_property_history", original_id, "lifecyclestage"
-    )
+    versions = crm.distinct_versions("contact_property_history", original_id, "lifecyclestage")
     if versions:
         return [(v.value, v.timestamp) for v in versions if v.value is not None]
     created_at = row and crm.creation_instant("contacts", row)
@@ -162,7 +131,5 @@ def _original_ids(merged: dict[str, set[str]], contact_id: str) -> set[str]:
     found, new = set(), {contact_id}
     while new:
         found |= new
-        new = {
-            former for survivor in new for former in merged.get(survivor, ())
-        } - found
+        new = {former for survivor in new for former in merged.get(survivor, ())} - found
     return found

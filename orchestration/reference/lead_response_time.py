@@ -86,8 +86,7 @@ def _first_engagement(crm: Crm, response: Response) -> Row:
         "first_engagement_type": first and first.type,
         "first_engagement_id": first and first.id,
         "first_engagement_description": first and first.description,
-        "response_business_ms": first
-        and business_ms(crm, response.assigned_at, first.at),
+        "response_business_ms": first and business_ms(crm, response.assigned_at, first.at),
     }
 
 
@@ -98,9 +97,7 @@ def responses(crm: Crm) -> dict[str, Response]:
     for contact in crm.population("contacts"):
         assigned_at = _assigned_at(crm, contact)
         if assigned_at is not None:
-            found[contact["id"]] = _response(
-                crm, contact, assigned_at, messages[contact["id"]]
-            )
+            found[contact["id"]] = _response(crm, contact, assigned_at, messages[contact["id"]])
     return found
 
 
@@ -119,9 +116,7 @@ def _assigned_at(crm: Crm, contact: Row) -> datetime | None:
     return became[-1] if became else contact["hubspot_owner_assigneddate"]
 
 
-def _response(
-    crm: Crm, contact: Row, assigned_at: datetime, messages: list[Row]
-) -> Response:
+def _response(crm: Crm, contact: Row, assigned_at: datetime, messages: list[Row]) -> Response:
     """HubSpot's stored first engagement while it belongs to this assignment, else ours (6b)."""
     engagements = [
         engagement
@@ -157,40 +152,29 @@ def _response(
 # --- what counts as engaging (6c) -----------------------------------------------------------------
 
 
-def _from_activities(
-    crm: Crm, contact: Row, assigned_at: datetime
-) -> Iterator[Engagement]:
+def _from_activities(crm: Crm, contact: Row, assigned_at: datetime) -> Iterator[Engagement]:
     """Activities of the present owner with the contact; those without date are none.
 
     What HubSpot describes an engagement by is its status or outcome (§6).
     """
     by_owner = partial(_activities_by_owner, crm, contact)
     for email in by_owner("email", "emails"):
-        is_automated = (
-            email["hs_email_sent_via"] in crm.settings.automated_email_sources
-        )  # K16
+        is_automated = email["hs_email_sent_via"] in crm.settings.automated_email_sources  # K16
         if email["hs_email_direction"] == "EMAIL" and not is_automated:
             yield from _engagement(
                 email["hs_timestamp"], "EMAIL", email["id"], email["hs_email_status"]
             )
     for call in by_owner("call", "calls"):
-        yield from _engagement(
-            call["hs_timestamp"], "CALL", call["id"], call["hs_call_status"]
-        )
+        yield from _engagement(call["hs_timestamp"], "CALL", call["id"], call["hs_call_status"])
     for meeting in by_owner("meeting", "meetings"):
         yield from _engagement(
-            meeting_at(meeting),
-            "MEETING_EVENT",
-            meeting["id"],
-            meeting["hs_meeting_outcome"],
+            meeting_at(meeting), "MEETING_EVENT", meeting["id"], meeting["hs_meeting_outcome"]
         )
     for task in by_owner("task", "tasks"):
         yield from _from_task(crm, task, assigned_at)
 
 
-def _activities_by_owner(
-    crm: Crm, contact: Row, record_type: str, table: str
-) -> list[Row]:
+def _activities_by_owner(crm: Crm, contact: Row, record_type: str, table: str) -> list[Row]:
     rows = crm.population_by_id(table)
     return [
         rows[record_id]
@@ -202,20 +186,13 @@ def _activities_by_owner(
 def _from_task(crm: Crm, task: Row, assigned_at: datetime) -> Iterator[Engagement]:
     """Its first change to in progress or completed since the assignment; without any history,
     its completion."""
-    changes = crm.distinct_versions(
-        "task_property_history", task["id"], "hs_task_status"
-    )
+    changes = crm.distinct_versions("task_property_history", task["id"], "hs_task_status")
     for change in changes:
-        if (
-            change.value in ("IN_PROGRESS", "COMPLETED")
-            and change.timestamp >= assigned_at
-        ):
+        if change.value in ("IN_PROGRESS", "COMPLETED") and change.timestamp >= assigned_at:
             yield Engagement(change.timestamp, "TASK", task["id"], change.value)
             return
     if not changes:
-        yield from _engagement(
-            task_completed_at(crm, task), "TASK", task["id"], task_status(task)
-        )
+        yield from _engagement(task_completed_at(crm, task), "TASK", task["id"], task_status(task))
 
 
 def _from_chats(crm: Crm, contact: Row, messages: list[Row]) -> Iterator[Engagement]:
@@ -250,9 +227,7 @@ def _messages_by_contact(crm: Crm) -> dict[str, list[Row]]:
         thread = threads.get(message["thread_id"])
         if thread is not None:
             kind = channel_kind(crm, thread)
-            found[thread["associated_contact_id"]].append(
-                message | {"channel_kind": kind}
-            )
+            found[thread["associated_contact_id"]].append(message | {"channel_kind": kind})
     return found
 
 

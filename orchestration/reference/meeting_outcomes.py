@@ -3,13 +3,7 @@
 from orchestration.reference.activities import NO_TYPE, is_held, meeting_at
 from orchestration.reference.crm import NONE_ID, OWNER_COLUMNS, Crm, Row, group_rows
 
-GRAIN = (
-    "start_date",
-    "meeting_outcome_id",
-    "meeting_outcome",
-    "meeting_type",
-    *OWNER_COLUMNS,
-)
+GRAIN = ("start_date", "meeting_outcome_id", "meeting_outcome", "meeting_type", *OWNER_COLUMNS)
 MEASURES = (
     "meeting_count",
     "completed_count",
@@ -23,9 +17,7 @@ def rpt_meeting_outcomes(crm: Crm) -> list[Row]:
     """One row per local day of the start, outcome, type and owner."""
     if not crm.is_available("meetings"):  # K11
         return []
-    meetings = [
-        row for row in crm.population("meetings") if meeting_at(row) is not None
-    ]
+    meetings = [row for row in crm.population("meetings") if meeting_at(row) is not None]
     return group_rows([_meeting(crm, row) for row in meetings], GRAIN, MEASURES)
 
 

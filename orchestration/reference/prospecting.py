@@ -66,11 +66,7 @@ def _ending(crm: Crm, row: Row) -> str:
     """Whatever is none of HubSpot's endings is pending: NULL and custom outcomes (8b)."""
     if is_held(crm, row):
         return "held"
-    endings = {
-        "NO_SHOW": "no_show",
-        "CANCELED": "canceled",
-        "RESCHEDULED": "rescheduled",
-    }
+    endings = {"NO_SHOW": "no_show", "CANCELED": "canceled", "RESCHEDULED": "rescheduled"}
     return endings.get(row["hs_meeting_outcome"], "pending")
 
 
@@ -100,9 +96,7 @@ def rpt_prospecting_calls(crm: Crm) -> list[Row]:
         for row in crm.population("calls")
         if row["hs_timestamp"] is not None and row["hs_call_direction"] == "OUTBOUND"
     ]
-    rows = group_rows(
-        calls, ("activity_date", *OWNER_COLUMNS), MEASURES["rpt_prospecting_calls"]
-    )
+    rows = group_rows(calls, ("activity_date", *OWNER_COLUMNS), MEASURES["rpt_prospecting_calls"])
     return [row | {"active_day_count": 1} for row in rows]  # also for (Unassigned)
 
 
@@ -113,14 +107,8 @@ def rpt_prospecting_tasks(crm: Crm) -> list[Row]:
     """One row per local day of the creation and owner (8d)."""
     if not crm.is_available("tasks"):  # K11
         return []
-    tasks = [
-        _task(crm, row)
-        for row in crm.population("tasks")
-        if created_at(row) is not None
-    ]
-    return group_rows(
-        tasks, ("created_date", *OWNER_COLUMNS), MEASURES["rpt_prospecting_tasks"]
-    )
+    tasks = [_task(crm, row) for row in crm.population("tasks") if created_at(row) is not None]
+    return group_rows(tasks, ("created_date", *OWNER_COLUMNS), MEASURES["rpt_prospecting_tasks"])
 
 
 def _task(crm: Crm, row: Row) -> Row:
@@ -132,11 +120,7 @@ def _task(crm: Crm, row: Row) -> Row:
         "created_count": 1,
         "completed_count": int(task_status(row) == "COMPLETED"),
         "overdue_count": int(is_overdue(crm, row)),
-        "completed_late_count": int(
-            is_timed and due_at is not None and completed_at > due_at
-        ),
+        "completed_late_count": int(is_timed and due_at is not None and completed_at > due_at),
         "timed_completed_count": int(is_timed),
-        "time_to_complete_ms": duration_ms(created_at(row), completed_at)
-        if is_timed
-        else 0,
+        "time_to_complete_ms": duration_ms(created_at(row), completed_at) if is_timed else 0,
     }

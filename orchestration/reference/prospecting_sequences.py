@@ -75,9 +75,7 @@ def enrollments(crm: Crm, contact: Row) -> list[Enrollment]:
         found = [(contact[f"{PREFIX}enrolled_date"], contact[f"{PREFIX}enrolled"])]
     else:
         found = []
-    found.sort(
-        key=lambda enrolled: enrolled[0]
-    )  # stable: equal instants in version order
+    found.sort(key=lambda enrolled: enrolled[0])  # stable: equal instants in version order
     following = [*(at for at, _ in found[1:]), None]
     return [
         Enrollment(at, next_at or crm.run_ts, next_at is not None, sequence_id)
@@ -87,13 +85,9 @@ def enrollments(crm: Crm, contact: Row) -> list[Enrollment]:
 
 def _sequence_at(crm: Crm, contact: Row, timestamp: datetime) -> str | None:
     """The sequence as of a version of the date, versions of that timestamp included."""
-    versions = crm.versions(
-        "contact_property_history", contact["id"], f"{PREFIX}enrolled"
-    )
+    versions = crm.versions("contact_property_history", contact["id"], f"{PREFIX}enrolled")
     if not versions:
-        return contact[
-            f"{PREFIX}enrolled"
-        ]  # as H5: no history, the present value all along
+        return contact[f"{PREFIX}enrolled"]  # as H5: no history, the present value all along
     earlier = [version for version in versions if version.timestamp <= timestamp]
     return earlier[-1].value if earlier else None
 
@@ -109,15 +103,10 @@ def _enrollment(crm: Crm, contact: Row, enrollment: Enrollment) -> Row:
         "enrollment_count": 1,
         f"{_state(crm, contact, enrollment)}_count": 1,
         "email_sent_count": sum(
-            email["hs_email_status"] not in ("FAILED", "SCHEDULED", "SENDING")
-            for email in emails
+            email["hs_email_status"] not in ("FAILED", "SCHEDULED", "SENDING") for email in emails
         ),
-        "replied_count": int(
-            any((email["hs_email_reply_count"] or 0) > 0 for email in emails)
-        ),
-        "bounced_count": int(
-            any(email["hs_email_status"] == "BOUNCED" for email in emails)
-        ),
+        "replied_count": int(any((email["hs_email_reply_count"] or 0) > 0 for email in emails)),
+        "bounced_count": int(any(email["hs_email_status"] == "BOUNCED" for email in emails)),
         "meeting_booked_count": int(_is_meeting_booked(crm, contact, enrollment)),
     }
 
@@ -143,15 +132,8 @@ def _state(crm: Crm, contact: Row, enrollment: Enrollment) -> str:
 def _is_noted(crm: Crm, contact: Row, ending: str, enrollment: Enrollment) -> bool:
     """Whether any value of the ending's date lies inside the window."""
     versions = crm.versions("contact_property_history", contact["id"], PREFIX + ending)
-    values = (
-        [version.value for version in versions]
-        if versions
-        else [contact[PREFIX + ending]]
-    )
-    return any(
-        value is not None and enrollment.at <= value < enrollment.end
-        for value in values
-    )
+    values = [version.value for version in versions] if versions else [contact[PREFIX + ending]]
+    return any(value is not None and enrollment.at <= value < enrollment.end for value in values)
 
 
 def _emails(crm: Crm, contact: Row, enrollment: Enrollment) -> list[Row]:

@@ -121,13 +121,7 @@ def _schedules(crm: Crm) -> dict[tuple, list[Slice]]:
     rows = sorted(crm.population("goal_targets"), key=lambda row: id_order(row["id"]))
     for piece in [_slice(crm, row) for row in rows]:
         if piece is not None:
-            key = (
-                piece.goal_id,
-                piece.assignee_kind,
-                piece.assignee,
-                piece.start,
-                piece.end,
-            )
+            key = (piece.goal_id, piece.assignee_kind, piece.assignee, piece.start, piece.end)
             found[key] = _together(found[key], piece) if key in found else piece
     schedules = defaultdict(list)
     for key in sorted(found, key=lambda key: key[-2:]):
@@ -199,10 +193,7 @@ def is_revenue_goal(row: Row) -> bool:
         "hs_kpi_property_name": DEAL_AMOUNTS,
         "hs_kpi_time_property_name": ("closedate",),
     }
-    return all(
-        row[column] is None or row[column] in allowed
-        for column, allowed in says.items()
-    )
+    return all(row[column] is None or row[column] in allowed for column, allowed in says.items())
 
 
 def _has_left(crm: Crm, owner_id: str, period_start: date) -> bool:

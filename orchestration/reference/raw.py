@@ -14,10 +14,7 @@ from orchestration.reference.crm import Crm, Row, RunSettings, split_list
 
 
 def read_crm(
-    cls: type[Crm],
-    connection,
-    restrict: Mapping[str, str],
-    variables: Mapping[str, object],
+    cls: type[Crm], connection, restrict: Mapping[str, str], variables: Mapping[str, object]
 ) -> Crm:
     """See `Crm.from_duckdb`."""
     available = {
@@ -29,20 +26,18 @@ def read_crm(
         object_table = table.history_of or name
         predicate = restrict.get(object_table)
         if predicate and table.history_of:
-            predicate = f"object_id in (select id from raw_hubspot.{object_table} where {predicate})"
+            predicate = (
+                f"object_id in (select id from raw_hubspot.{object_table} where {predicate})"
+            )
         where = f" where {predicate}" if predicate else ""
         columns = ", ".join(f'"{column}"' for column in table.columns)
-        tables[name] = fetch(
-            connection, f"select {columns} from raw_hubspot.{name}{where}"
-        )
+        tables[name] = fetch(connection, f"select {columns} from raw_hubspot.{name}{where}")
         if predicate and "hs_merged_object_ids" in table.columns:
             # P1 looks at every record of the account, not only at the sample.
             for row in fetch(
                 connection, f"select id, hs_merged_object_ids from raw_hubspot.{name}"
             ):
-                merged_away[name] |= set(split_list(row["hs_merged_object_ids"])) - {
-                    row["id"]
-                }
+                merged_away[name] |= set(split_list(row["hs_merged_object_ids"])) - {row["id"]}
     return cls(
         tables,
         _run_settings(connection, variables),
@@ -76,6 +71,4 @@ def fetch(connection, query: str) -> list[Row]:
 
 
 def _utc(value: object) -> object:
-    return (
-        value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
-    )
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value

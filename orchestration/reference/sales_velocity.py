@@ -1,13 +1,6 @@
 """Report 25, sales velocity: the parts of N · W · A / D, of deals that closed."""
 
-from orchestration.reference.crm import (
-    DEAL_COLUMNS,
-    Crm,
-    Deal,
-    Row,
-    duration_ms,
-    group_rows,
-)
+from orchestration.reference.crm import DEAL_COLUMNS, Crm, Deal, Row, duration_ms, group_rows
 
 GRAIN = ("close_date", *DEAL_COLUMNS)
 MEASURES = (

@@ -85,10 +85,7 @@ def _details(crm: Crm, activity_type: str, row: Row) -> Row:
     elif activity_type == "task":
         details["outcome"] = row["hs_task_status"]
     else:
-        details |= {
-            "outcome": row["hs_email_status"],
-            "direction": row["hs_email_direction"],
-        }
+        details |= {"outcome": row["hs_email_status"], "direction": row["hs_email_direction"]}
     return details
 
 
@@ -100,14 +97,10 @@ def _records(crm: Crm, activity_type: str, row: Row) -> Row:
         ("company", "companies"),
         ("deal", "deals"),
     ):
-        ids = sorted(
-            crm.associated(activity_type, row["id"], record_type), key=id_order
-        )
+        ids = sorted(crm.associated(activity_type, row["id"], record_type), key=id_order)
         rows = crm.population_by_id(table)
         names = [_name(record_type, rows[record_id]) for record_id in ids]
-        is_hidden = (
-            record_type == "contact" and not crm.settings.include_personal_data
-        )  # K10
+        is_hidden = record_type == "contact" and not crm.settings.include_personal_data  # K10
         columns[f"{record_type}_ids"] = ",".join(ids) or None
         columns[f"{record_type}_names"] = None if is_hidden else ",".join(names) or None
     return columns
@@ -116,10 +109,7 @@ def _records(crm: Crm, activity_type: str, row: Row) -> Row:
 def _name(record_type: str, record: Row) -> str:
     """A record's name, else what else is known of it, else its id (as owners, P7)."""
     if record_type == "contact":
-        name = (
-            f"{record['firstname'] or ''} {record['lastname'] or ''}".strip()
-            or record["email"]
-        )
+        name = f"{record['firstname'] or ''} {record['lastname'] or ''}".strip() or record["email"]
     elif record_type == "company":
         name = record["name"] or record["domain"]
     else:

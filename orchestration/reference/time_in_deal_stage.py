@@ -1,13 +1,6 @@
 """Report 11, time spent in deal stage, of the deals that close in a range."""
 
-from orchestration.reference.crm import (
-    DEAL_COLUMNS,
-    STAGE_COLUMNS,
-    Crm,
-    Deal,
-    Row,
-    group_rows,
-)
+from orchestration.reference.crm import DEAL_COLUMNS, STAGE_COLUMNS, Crm, Deal, Row, group_rows
 
 GRAIN = ("close_date", "deal_status", *STAGE_COLUMNS, "stage_position", *DEAL_COLUMNS)
 MEASURES = (

@@ -1,12 +1,6 @@
 """Report 19, weighted pipeline forecast: amount × probability."""
 
-from orchestration.reference.crm import (
-    DEAL_COLUMNS,
-    STAGE_COLUMNS,
-    Crm,
-    Row,
-    group_rows,
-)
+from orchestration.reference.crm import DEAL_COLUMNS, STAGE_COLUMNS, Crm, Row, group_rows
 
 GRAIN = ("close_date", *STAGE_COLUMNS, "deal_status", *DEAL_COLUMNS)
 MEASURES = ("deal_count", "total_amount", "weighted_amount")
