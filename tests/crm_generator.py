@@ -183,9 +183,7 @@ class _Generator:
 
     def _clock_changes(self) -> list[datetime]:
         """Local midnights of the days in the CRM's time span that have 23 or 25 hours."""
-        day = self.start.astimezone(self.zone).replace(
-            hour=0, minute=0, second=0, microsecond=0, fold=0
-        )
+        day = self.start.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
         found = []
         while day.astimezone(UTC) < self.run_ts:
             following = (day + DAY).astimezone(UTC)
@@ -202,9 +200,7 @@ class _Generator:
                 minutes=self.rng.choice([0, 30, 59, 60, 90, 180, 1380])
             )
         elif self.trap("local_midnight", 0.2):
-            midnight = found.astimezone(self.zone).replace(
-                hour=0, minute=0, second=0, microsecond=0, fold=0
-            )
+            midnight = found.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
             found = midnight.astimezone(UTC) + self.rng.choice([-1, 0, 0, 1]) * MS
         return _whole_ms(found)
 
@@ -286,8 +282,7 @@ class _Generator:
             ("999", "t1", True),  # an owner that nobody knows
         ]
         self.tables["owner_teams"] = [
-            {"owner_id": owner, "team_id": team, "is_primary": primary}
-            for owner, team, primary in members
+            {"owner_id": owner, "team_id": team, "is_primary": primary} for owner, team, primary in members
         ]
 
     def owner(self) -> str | None:
@@ -608,9 +603,10 @@ class _Generator:
 
     def task(self, id_: str) -> None:
         created = self.created()
-        path = ["NOT_STARTED"] + self.rng.choices(
-            ["IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"], k=self.rng.randint(0, 3)
-        )
+        path = [
+            "NOT_STARTED",
+            *self.rng.choices(["IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"], k=self.rng.randint(0, 3)),
+        ]
         if self.trap("task_completed_again", 0.2):
             path += ["COMPLETED", "NOT_STARTED", "COMPLETED"]
         status = path[-1]
@@ -950,9 +946,7 @@ class _Generator:
                 continue
             else:  # any order of records and properties, versions of one property as they came
                 order = {key: self.rng.random() for key in places}
-                self.tables[name].sort(
-                    key=lambda r: order[r["object_id"], r["name"], r["timestamp"]]
-                )
+                self.tables[name].sort(key=lambda r: order[r["object_id"], r["name"], r["timestamp"]])
 
     def spoil_files(self) -> None:
         """What files get wrong as a whole: duplicates, missing keys, missing tables and columns."""
@@ -1073,8 +1067,17 @@ class _DealWriter:
         if not trap("same_timestamp", 0.2):
             self.at += timedelta(
                 milliseconds=self.rng.choice(
-                    [1, 59_999, 60_000, 60_001, 3_600_000, 86_400_000, 10 * 86_400_000]
-                    + [25 * 86_400_000, self.rng.randrange(40 * 86_400_000)]
+                    [
+                        1,
+                        59999,
+                        60000,
+                        60001,
+                        3600000,
+                        86400000,
+                        10 * 86400000,
+                        25 * 86400000,
+                        self.rng.randrange(40 * 86400000),
+                    ]
                 )
             )
             if self.crm.chance(0.2):
@@ -1204,9 +1207,7 @@ class _DealWriter:
             "hs_manual_forecast_category": now.get("hs_manual_forecast_category"),
             "hs_forecast_amount": self.rng.choice([None, None, Decimal("33.335")]),
             "hs_forecast_probability": self.rng.choice([None, Decimal("0.5"), Decimal("0.255")]),
-            "hs_analytics_source": self.rng.choice(
-                ["OFFLINE", "PAID_SOCIAL", "AI_REFERRALS", "", None]
-            ),
+            "hs_analytics_source": self.rng.choice(["OFFLINE", "PAID_SOCIAL", "AI_REFERRALS", "", None]),
             "hs_merged_object_ids": None,
             "dealtype": self.rng.choice(["newbusiness", None]),
         }
@@ -1226,8 +1227,7 @@ class _DealWriter:
             row["createdate"] = self.born - timedelta(days=self.rng.choice([1, 40, 400]))
         elif trap("createdate_after_first_versions", 0.12):
             row["createdate"] = (
-                self.rng.choice(self.versions)["timestamp"]
-                + self.rng.choice([0, 0, 1, 86_400_000]) * MS
+                self.rng.choice(self.versions)["timestamp"] + self.rng.choice([0, 0, 1, 86_400_000]) * MS
             )
         elif trap("createdate_null", 0.08):
             row["createdate"] = None

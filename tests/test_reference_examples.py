@@ -54,9 +54,7 @@ class Examples:
         for at, values in [(writes[0][0], {"pipeline": "default"}), *writes]:
             for prop, value in values.items():
                 present[prop] = Decimal(value) if prop == "amount" and value is not None else value
-                self.history.append(
-                    {"object_id": name, "name": prop, "value": text(value), "timestamp": at}
-                )
+                self.history.append({"object_id": name, "name": prop, "value": text(value), "timestamp": at})
         self.deals.append({"id": name, "dealname": name, "createdate": writes[0][0], **present})
 
     def crm(self, **more: list[dict]) -> Crm:
@@ -122,9 +120,7 @@ def pipeline() -> Crm:
         (noon(6, 5), {"amount": 90}),
     )
     crm.deal("d6", (early, opened(40, 6, 1)))
-    crm.deal(
-        "d7", (early, opened(60, 9, 1)), (noon(5, 5), {"closedate": noon(6, 25), "amount": 70})
-    )
+    crm.deal("d7", (early, opened(60, 9, 1)), (noon(5, 5), {"closedate": noon(6, 25), "amount": 70}))
     crm.deal("d8", (noon(4, 10), opened(30, 6, 28)))
     crm.deal(
         "d9",
@@ -180,9 +176,7 @@ def test_waterfall_of_the_finished_quarter_ends_at_zero(pipeline):
 
 
 def test_change_history(pipeline):
-    rows = [
-        row for row in rpt_deal_change_history(pipeline) if APRIL <= row["changed_at"] < JUNE_15
-    ]
+    rows = [row for row in rpt_deal_change_history(pipeline) if APRIL <= row["changed_at"] < JUNE_15]
     inside = [row for row in rows if row["frame_date"] and Q2[0] <= row["frame_date"] < Q2[1]]
     outside = [row for row in rows if row not in inside]
     assert totals(inside, "category", "deal_amount")["created"] == (55,)
@@ -234,9 +228,7 @@ def test_push_rate():
 
     def deal(name, *close_days, closed_at=None):
         written = [noon(1, 1 + 7 * n) for n in range(len(close_days))]
-        writes = [
-            (at, {"closedate": noon(*day)}) for at, day in zip(written, close_days, strict=True)
-        ]
+        writes = [(at, {"closedate": noon(*day)}) for at, day in zip(written, close_days, strict=True)]
         writes[0][1]["dealstage"] = "s1"
         if closed_at:
             writes.append((closed_at, {"dealstage": "won", "closedate": closed_at}))
@@ -352,17 +344,12 @@ def test_lead_response_time():
         ("e3", "Y", "k4", march(3, 16)),
     ]
     crm = Examples(run_ts=utc(2026, 4, 1)).crm(
-        contacts=[
-            {"id": id_, "createdate": march(1, 9), "hubspot_owner_id": "Y"} for id_ in handed_over
-        ],
+        contacts=[{"id": id_, "createdate": march(1, 9), "hubspot_owner_id": "Y"} for id_ in handed_over],
         contact_property_history=[
             version("k2", "hubspot_owner_id", "X", march(1, 10)),
             *(version(id_, "hubspot_owner_id", "Y", at) for id_, at in handed_over.items()),
         ],
-        calls=[
-            {"id": id_, "hubspot_owner_id": owner, "hs_timestamp": at}
-            for id_, owner, _, at in calls
-        ],
+        calls=[{"id": id_, "hubspot_owner_id": owner, "hs_timestamp": at} for id_, owner, _, at in calls],
         emails=[
             {
                 "id": id_,
@@ -388,8 +375,7 @@ def test_lead_response_time():
     )
     rows = {row["contact_id"]: row for row in rpt_lead_response_time(crm)}
     hours = {
-        id_: row["response_time_ms"] and row["response_time_ms"] / 3_600_000
-        for id_, row in rows.items()
+        id_: row["response_time_ms"] and row["response_time_ms"] / 3_600_000 for id_, row in rows.items()
     }
     assert hours == {"k2": 4, "k3": 2, "k4": None, "k5": 54}
     assert {row["owner_id"] for row in rows.values()} == {"Y"}

@@ -140,9 +140,7 @@ def group_rows(rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str
         for measure in measures:
             total[measure] += row.get(measure) or 0
     return [
-        dict(zip(grain, key, strict=True)) | total
-        for key, total in totals.items()
-        if any(total.values())
+        dict(zip(grain, key, strict=True)) | total for key, total in totals.items() if any(total.values())
     ]
 
 
@@ -305,9 +303,7 @@ class Crm:
         self._ids: dict[str, set[str]] = {}
 
     @classmethod
-    def from_duckdb(
-        cls, connection, *, restrict: Mapping[str, str] | None = None, **variables
-    ) -> Crm:
+    def from_duckdb(cls, connection, *, restrict: Mapping[str, str] | None = None, **variables) -> Crm:
         """The CRM in `raw_hubspot` of a build (an open connection whose default is that database).
 
         `restrict` maps object tables to an SQL predicate, to read only a sample of their records
@@ -403,9 +399,7 @@ class Crm:
         """The records that count (C10, P1): live, not merged away, created before run_ts (H1)."""
         if table not in self._populations:
             merged = self.merged_away(table)
-            self._populations[table] = [
-                row for row in self.rows(table) if self._counts(table, row, merged)
-            ]
+            self._populations[table] = [row for row in self.rows(table) if self._counts(table, row, merged)]
         return self._populations[table]
 
     def _counts(self, table: str, row: Row, merged: set[str]) -> bool:
@@ -710,11 +704,7 @@ class Deal:
     @property
     def is_valid_cycle(self) -> bool:
         """Created before it closes (reports 23 and 25)."""
-        return (
-            self.created_at is not None
-            and self.close_at is not None
-            and self.created_at < self.close_at
-        )
+        return self.created_at is not None and self.close_at is not None and self.created_at < self.close_at
 
     @cached_property
     def filter_columns(self) -> Row:
@@ -872,9 +862,7 @@ class Deal:
         runs: list[StageEntry] = []
         for entry in self.stage_entries:
             # The first visit starts at the first dealstage version, not at creation (11b).
-            if entry.timestamp >= self.first_stage_at and (
-                not runs or runs[-1].stage.key != entry.stage.key
-            ):
+            if entry.timestamp >= self.first_stage_at and (not runs or runs[-1].stage.key != entry.stage.key):
                 runs.append(entry)
         ends = [entry.timestamp for entry in runs[1:]] + [None]
         return [

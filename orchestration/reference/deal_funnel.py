@@ -41,8 +41,7 @@ def _funnel_rows(deal: Deal) -> list[Row]:
         return []
 
     entries = [
-        [v.entered_at for v in visits if v.stage.key == (deal.pipeline_id, stage_id)]
-        for stage_id in stages
+        [v.entered_at for v in visits if v.stage.key == (deal.pipeline_id, stage_id)] for stage_id in stages
     ]
     won_entries = [v.entered_at for v in visits if v.stage.stage_class == "won"]
     counted = walk([*entries, won_entries if is_won else []], [False] * won_position)  # 13b

@@ -25,8 +25,7 @@ def rpt_deal_loss_reasons(crm: Crm) -> list[Row]:
         }
         for deal in crm.closing_deals
         if deal.status == "lost"
-        for reason in sorted({spellings[part.lower()] for part in reason_parts(deal)})
-        or [NO_REASON]
+        for reason in sorted({spellings[part.lower()] for part in reason_parts(deal)}) or [NO_REASON]
     ]
     return group_rows(deals, GRAIN, MEASURES)
 
@@ -45,9 +44,7 @@ def reason_parts(deal: Deal) -> list[str]:
 
 def displayed_spellings(crm: Crm) -> dict[str, str]:
     """Lower-case reason → its most frequent spelling among all lost deals, dated or not (21a)."""
-    votes = Counter(
-        part for deal in crm.deals if deal.status == "lost" for part in reason_parts(deal)
-    )
+    votes = Counter(part for deal in crm.deals if deal.status == "lost" for part in reason_parts(deal))
     by_reason: dict[str, list[str]] = {}
     for spelling in votes:
         by_reason.setdefault(spelling.lower(), []).append(spelling)

@@ -22,9 +22,7 @@ def rpt_deal_pipeline_waterfall_deals(crm: Crm) -> list[Row]:
         {"period_grain": grain, "period_start": start} | row
         for grain in PERIOD_GRAINS
         for start, end in standard_periods(crm, grain)
-        for row in waterfall(
-            crm, crm.midnight(start), min(crm.midnight(end), crm.run_ts), start, end
-        )
+        for row in waterfall(crm, crm.midnight(start), min(crm.midnight(end), crm.run_ts), start, end)
     ]
 
 
@@ -40,9 +38,7 @@ def standard_periods(crm: Crm, grain: str) -> list[tuple[date, date]]:
     return periods
 
 
-def waterfall(
-    crm: Crm, begin: datetime, end: datetime, close_from: date, close_to: date
-) -> list[Row]:
+def waterfall(crm: Crm, begin: datetime, end: datetime, close_from: date, close_to: date) -> list[Row]:
     """The balance of change period C = [begin, end) over close period P = [close_from, close_to).
 
     One row per deal and category: `amount` signed as it enters the balance, `deal_count` 1,
@@ -125,10 +121,7 @@ def _is_due(deal: Deal, state: State, t: datetime, period: tuple[date, date]) ->
     """Open, not lapsed on day(t), and closing in P."""
     day = state.close_date
     return (
-        state.status == "open"
-        and day is not None
-        and day >= deal.crm.day(t)
-        and period[0] <= day < period[1]
+        state.status == "open" and day is not None and day >= deal.crm.day(t) and period[0] <= day < period[1]
     )
 
 
@@ -143,9 +136,7 @@ def _is_closed_in(deal: Deal, begin: datetime, end: datetime, period: tuple[date
     )
 
 
-def _last_exit(
-    deal: Deal, begin: datetime, end: datetime, period: tuple[date, date]
-) -> datetime | None:
+def _last_exit(deal: Deal, begin: datetime, end: datetime, period: tuple[date, date]) -> datetime | None:
     """The last instant at which the deal left the window, from B to E; None if it never did.
 
     Tested just after creation, after every version in C and at the midnight after each close day,

@@ -64,9 +64,7 @@ def push_rate(crm: Crm, frame_from: date, frame_to: date) -> list[Row]:
                 "eligible_count": 1,
                 "pushed_count": int(bool(pushes)),
                 "returned_count": int(bool(pushes) and _inside(days[-1], frame_from, frame_to)),
-                "pulled_out_count": int(
-                    any(new is not None and new < frame_from for _, new, _ in leaving)
-                ),
+                "pulled_out_count": int(any(new is not None and new < frame_from for _, new, _ in leaving)),
                 "via_close_count": int(
                     bool(pushes) and all(is_auto_close_date(deal, at) for _, _, at in pushes)
                 ),

@@ -15,9 +15,7 @@ def rpt_deal_velocity(crm: Crm) -> list[Row]:
             **deal.filter_columns,
             "deal_count": int(deal.is_valid_cycle),
             "excluded_count": int(not deal.is_valid_cycle),
-            "days_to_close_ms": (
-                duration_ms(deal.created_at, deal.close_at) if deal.is_valid_cycle else 0
-            ),
+            "days_to_close_ms": (duration_ms(deal.created_at, deal.close_at) if deal.is_valid_cycle else 0),
         }
         for deal in crm.closing_deals
         if deal.status in ("won", "lost")

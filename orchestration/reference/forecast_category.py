@@ -43,6 +43,4 @@ def has_conflict(deal: Deal) -> bool:
     """(category = CLOSED) ≠ won, or lost under a category that still expects revenue (16a)."""
     category = deal.row["hs_manual_forecast_category"]
     expects_revenue = category not in ("OMIT", "CLOSED_LOST", None)
-    return (category == "CLOSED") != (deal.status == "won") or (
-        deal.status == "lost" and expects_revenue
-    )
+    return (category == "CLOSED") != (deal.status == "won") or (deal.status == "lost" and expects_revenue)

@@ -82,9 +82,7 @@ def _measures(contact: Row, stages: tuple[JourneyStage, ...], entries: list[Entr
     return found
 
 
-def _next_entry(
-    used: list[datetime | None], optional: list[bool], position: int
-) -> datetime | None:
+def _next_entry(used: list[datetime | None], optional: list[bool], position: int) -> datetime | None:
     """The entry at the first counted stage up to and including the next required one."""
     for entry, is_optional in zip(used[position + 1 :], optional[position + 1 :], strict=True):
         if entry is not None:

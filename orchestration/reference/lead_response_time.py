@@ -108,9 +108,7 @@ def _assigned_at(crm: Crm, contact: Row) -> datetime | None:
         return None
     became = [
         version.timestamp
-        for version in crm.distinct_versions(
-            "contact_property_history", contact["id"], "hubspot_owner_id"
-        )
+        for version in crm.distinct_versions("contact_property_history", contact["id"], "hubspot_owner_id")
         if version.value == owner_id
     ]
     return became[-1] if became else contact["hubspot_owner_assigneddate"]
@@ -161,9 +159,7 @@ def _from_activities(crm: Crm, contact: Row, assigned_at: datetime) -> Iterator[
     for email in by_owner("email", "emails"):
         is_automated = email["hs_email_sent_via"] in crm.settings.automated_email_sources  # K16
         if email["hs_email_direction"] == "EMAIL" and not is_automated:
-            yield from _engagement(
-                email["hs_timestamp"], "EMAIL", email["id"], email["hs_email_status"]
-            )
+            yield from _engagement(email["hs_timestamp"], "EMAIL", email["id"], email["hs_email_status"])
     for call in by_owner("call", "calls"):
         yield from _engagement(call["hs_timestamp"], "CALL", call["id"], call["hs_call_status"])
     for meeting in by_owner("meeting", "meetings"):

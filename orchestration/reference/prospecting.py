@@ -57,9 +57,7 @@ def rpt_prospecting_meetings(crm: Crm) -> list[Row]:
         for row in crm.population("meetings")
         if created_at(row) is not None
     ]
-    return group_rows(
-        meetings, ("booked_date", *OWNER_COLUMNS), MEASURES["rpt_prospecting_meetings"]
-    )
+    return group_rows(meetings, ("booked_date", *OWNER_COLUMNS), MEASURES["rpt_prospecting_meetings"])
 
 
 def _ending(crm: Crm, row: Row) -> str:

@@ -94,9 +94,7 @@ def rpt_quota_attainment(crm: Crm) -> list[Row]:
 def _is_actual(deal: Deal, piece: Slice) -> bool:
     """Won now, of the assignee, closed on a day of the slice, in one of its pipelines (§18)."""
     is_assignees = (
-        deal.owner.team_id in piece.teams
-        if piece.teams
-        else deal.owner.owner_id == piece.assignee.owner_id
+        deal.owner.team_id in piece.teams if piece.teams else deal.owner.owner_id == piece.assignee.owner_id
     )
     return (
         is_assignees

@@ -13,9 +13,7 @@ from orchestration.ingest.contract import TABLES
 from orchestration.reference.crm import Crm, Row, RunSettings, split_list
 
 
-def read_crm(
-    cls: type[Crm], connection, restrict: Mapping[str, str], variables: Mapping[str, object]
-) -> Crm:
+def read_crm(cls: type[Crm], connection, restrict: Mapping[str, str], variables: Mapping[str, object]) -> Crm:
     """See `Crm.from_duckdb`."""
     available = {
         (row["table_name"], row["column_name"])
@@ -26,17 +24,13 @@ def read_crm(
         object_table = table.history_of or name
         predicate = restrict.get(object_table)
         if predicate and table.history_of:
-            predicate = (
-                f"object_id in (select id from raw_hubspot.{object_table} where {predicate})"
-            )
+            predicate = f"object_id in (select id from raw_hubspot.{object_table} where {predicate})"
         where = f" where {predicate}" if predicate else ""
         columns = ", ".join(f'"{column}"' for column in table.columns)
         tables[name] = fetch(connection, f"select {columns} from raw_hubspot.{name}{where}")
         if predicate and "hs_merged_object_ids" in table.columns:
             # P1 looks at every record of the account, not only at the sample.
-            for row in fetch(
-                connection, f"select id, hs_merged_object_ids from raw_hubspot.{name}"
-            ):
+            for row in fetch(connection, f"select id, hs_merged_object_ids from raw_hubspot.{name}"):
                 merged_away[name] |= set(split_list(row["hs_merged_object_ids"])) - {row["id"]}
     return cls(
         tables,
@@ -64,10 +58,7 @@ def fetch(connection, query: str) -> list[Row]:
     """Rows of a query as dicts, instants in UTC."""
     cursor = connection.execute(query)
     names = [column[0] for column in cursor.description]
-    return [
-        dict(zip(names, (_utc(value) for value in values), strict=True))
-        for values in cursor.fetchall()
-    ]
+    return [dict(zip(names, (_utc(value) for value in values), strict=True)) for values in cursor.fetchall()]
 
 
 def _utc(value: object) -> object:

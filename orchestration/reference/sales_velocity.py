@@ -36,7 +36,5 @@ def _won_parts(deal: Deal) -> Row:
         "won_with_amount_count": int(deal.amount is not None),
         "won_amount": deal.amount,
         "valid_won_count": int(deal.is_valid_cycle),
-        "days_to_win_ms": (
-            duration_ms(deal.created_at, deal.close_at) if deal.is_valid_cycle else 0
-        ),
+        "days_to_win_ms": (duration_ms(deal.created_at, deal.close_at) if deal.is_valid_cycle else 0),
     }

@@ -15,10 +15,7 @@ MEASURES = (
 def rpt_time_in_deal_stage(crm: Crm) -> list[Row]:
     """One row per close day, present status, visited stage, owner and pipeline."""
     rows = [
-        row
-        for deal in crm.historic_deals
-        if deal.close_date is not None
-        for row in _visited_stages(deal)
+        row for deal in crm.historic_deals if deal.close_date is not None for row in _visited_stages(deal)
     ]
     return group_rows(rows, GRAIN, MEASURES)
 
