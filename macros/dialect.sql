@@ -66,3 +66,32 @@ case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) end n
 {% macro collapse_whitespace(text) %}{{ return(adapter.dispatch('collapse_whitespace')(text)) }}{% endmacro %}
 {% macro default__collapse_whitespace(text) %}trim(regexp_replace({{ text }}, '[ \t\n\r\f\v]+', ' ', 'g')){% endmacro %}
 {% macro spark__collapse_whitespace(text) %}trim(regexp_replace({{ text }}, '[ \\t\\n\\r\\f\\x0B]+', ' ')){% endmacro %}
+
+{#
+  An amount times a factor (NULL = 1), rounded once to cents, half away from zero (P9, P10). DuckDB's
+  product of two decimals overflows above 10^18: amounts that no deal has, but that must not stop a
+  build, go through doubles there, and become NULL where even DECIMAL(38,2) cannot hold them.
+#}
+{% macro money(amount, factor) %}{{ return(adapter.dispatch('money')(amount, factor)) }}{% endmacro %}
+{% macro default__money(amount, factor) -%}
+case
+    when {{ factor }} is null
+        then cast(round({{ amount }}, 2) as decimal(38, 2))
+    when abs({{ amount }}) < 1000000000000 and abs({{ factor }}) < 1000000
+        then cast(round({{ amount }} * {{ factor }}, 2) as decimal(38, 2))
+    else try_cast(cast({{ amount }} as double) * cast({{ factor }} as double) as decimal(38, 2))
+end
+{%- endmacro %}
+{% macro postgres__money(amount, factor) -%}
+cast(round({{ amount }} * coalesce({{ factor }}, 1), 2) as decimal(38, 2))
+{%- endmacro %}
+
+{# In a select list: one row per day from the first to the last date, as timestamps. #}
+{% macro days_between(first_day, last_day) %}{{ return(adapter.dispatch('days_between')(first_day, last_day)) }}{% endmacro %}
+{% macro default__days_between(first_day, last_day) %}unnest(generate_series({{ first_day }}, {{ last_day }}, interval '1 day')){% endmacro %}
+{% macro postgres__days_between(first_day, last_day) %}generate_series({{ first_day }}, {{ last_day }}, interval '1 day'){% endmacro %}
+{% macro spark__days_between(first_day, last_day) %}explode(sequence({{ first_day }}, {{ last_day }}, interval 1 day)){% endmacro %}
+
+{# An aggregate: texts joined by commas in the order of another column; NULLs are left out. #}
+{% macro joined_texts(text, position) %}{{ return(adapter.dispatch('joined_texts')(text, position)) }}{% endmacro %}
+{% macro default__joined_texts(text, position) %}string_agg({{ text }}, ',' order by {{ position }}){% endmacro %}

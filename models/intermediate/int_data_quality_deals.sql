@@ -1,0 +1,83 @@
+-- What is missing or unknown on the deals of the population, by the raw column it is about.
+with
+
+deals as (
+    select * from {{ ref('int_deals_in_population') }}
+),
+
+stages as (
+    select * from {{ ref('int_stage_pairs_resolved') }}
+),
+
+owners as (
+    select * from {{ ref('stg_hubspot__owners') }}
+),
+
+pipelines as (
+    select * from {{ ref('stg_hubspot__pipelines') }} where object_type = 'deal'
+),
+
+settings as (
+    select * from {{ ref('int_run_settings') }}
+),
+
+judged as (
+    select
+        deals.*,
+        coalesce(deals.amount_in_home_currency, deals.amount) is not null as has_amount,
+        stages.stage_class,
+        stages.deal_status,
+        deals.owner_id is not null and owners.owner_id is null as has_unknown_owner,
+        pipelines.pipeline_id is null as has_unknown_pipeline,
+        deals.deal_currency_code <> settings.company_currency and deals.hs_exchange_rate is null as lacks_rate
+    from deals
+    cross join settings
+    inner join stages
+        on coalesce(deals.pipeline_id, 'none') = stages.pipeline_id
+        and coalesce(deals.stage_id, 'none') = stages.stage_id
+    left join owners on deals.owner_id = owners.owner_id
+    left join pipelines on deals.pipeline_id = pipelines.pipeline_id
+),
+
+findings as (
+    select 'no_date' as issue, 'createdate' as column_name, deal_id, deal_status from judged
+    where deal_created_at is null
+    union all
+    select 'no_date', 'closedate', deal_id, deal_status from judged
+    where closedate is null
+    union all
+    select 'no_owner', 'hubspot_owner_id', deal_id, deal_status from judged
+    where owner_id is null
+    union all
+    select 'unknown_owner', 'hubspot_owner_id', deal_id, deal_status from judged
+    where has_unknown_owner
+    union all
+    select 'no_amount', 'amount', deal_id, deal_status from judged
+    where not has_amount
+    union all
+    select 'missing_rate', 'hs_exchange_rate', deal_id, deal_status from judged
+    where lacks_rate and has_amount
+    union all
+    select 'unknown_pipeline', 'pipeline', deal_id, deal_status from judged
+    where has_unknown_pipeline
+    union all
+    select 'unknown_stage', 'dealstage', deal_id, deal_status from judged
+    where stage_class = 'unknown'
+    union all
+    -- 16a
+    select 'forecast_conflict', 'hs_manual_forecast_category', deal_id, deal_status from judged
+    where (coalesce(hs_manual_forecast_category, '') = 'CLOSED') <> (deal_status = 'won')
+        or (deal_status = 'lost' and hs_manual_forecast_category not in ('OMIT', 'CLOSED_LOST'))
+),
+
+final as (
+    select
+        issue,
+        'deals' as table_name,
+        column_name,
+        deal_id as record_id,
+        deal_status
+    from findings
+)
+
+select * from final
