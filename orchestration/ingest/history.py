@@ -1,0 +1,397 @@
+"""Kept history: what HubSpot forgets and we do not (K1, K2, K3, K7).
+
+Belongs here: the file `history.duckdb`, its format, its migrations, and everything that reads or
+writes it. It holds, by source and portal, every property version ever seen, the stretches of history
+that were lost before we saw them, the states of owners, teams, pipelines, stages and goals, and
+stored snapshots. Rows are added; nothing that was once written is changed or removed. It is part of
+the input of a build and the one file to back up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from orchestration.ingest import values
+from orchestration.ingest.contract import INSTANT, KEPT_SNAPSHOTS, TABLES, VERSION_CAP, Table
+from orchestration.ingest.delivery import LoadError
+from orchestration.ingest.values import literal, quoted
+
+SNAPSHOT_COLUMNS = {
+    "snapshot_date": "date",
+    "owner_id": "varchar",
+    "pipeline_id": "varchar",
+    "stage_id": "varchar",
+    "forecast_category": "varchar",
+    "amount_band": "varchar",
+    "deal_status": "varchar",
+    "deal_count": "bigint",
+    "total_amount": "decimal(38, 2)",
+    "weighted_amount": "decimal(38, 2)",
+    "unknown_count": "bigint",
+}
+GAP_COLUMNS = {
+    "table_name": "varchar",
+    "object_id": "varchar",
+    "name": "varchar",
+    "gap_from": "timestamptz",
+    "gap_to": "timestamptz",
+}
+_VERSION_COLUMNS = (
+    "object_id",
+    "name",
+    "value",
+    "timestamp",
+    "sequence",
+    "source_type",
+    "source_id",
+    "updated_by_user_id",
+    "_loaded_at",
+)
+_OWNED = "source varchar not null, portal_id varchar not null"
+
+
+# --- format ---------------------------------------------------------------------------------------
+
+
+def _state_table(name: str) -> str:
+    """One row per state of a row of the source: in force from `valid_from`, until `valid_to`."""
+    columns = ", ".join(
+        f"{quoted(column)} {values.SQL_TYPES[kind]}"
+        for column, kind in TABLES[name].columns.items()
+        if column != "_loaded_at"
+    )
+    return (
+        f"create table history.{name} "
+        f"({_OWNED}, valid_from timestamptz not null, valid_to timestamptz, {columns})"
+    )
+
+
+def _listed(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+
+# One entry per format version, the statements that lead to it from the one before. Entries that have
+# been released are never edited: files of every version are out there.
+MIGRATIONS: list[list[str]] = [
+    [
+        f"create table history.property_versions ({_OWNED}, table_name varchar not null, "
+        "object_id varchar not null, name varchar not null, value varchar, "
+        "timestamp timestamptz not null, sequence bigint not null, source_type varchar, "
+        "source_id varchar, updated_by_user_id varchar, _loaded_at timestamptz not null)",
+        f"create table history.history_gaps ({_OWNED}, {_listed(GAP_COLUMNS)})",
+        f"create table history.stored_snapshots ({_OWNED}, {_listed(SNAPSHOT_COLUMNS)})",
+        # A day without deals has no rows and is stored all the same.
+        f"create table history.stored_days ({_OWNED}, snapshot_date date, stored_at timestamptz)",
+        *(_state_table(name) for name in KEPT_SNAPSHOTS),
+    ],
+]
+
+
+@contextmanager
+def attached(connection: duckdb.DuckDBPyConnection, path: Path | str) -> Iterator[None]:
+    """Have the file attached as `history`, in the newest format; created where there is none."""
+    if str(path) != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    connection.execute(f"attach {literal(str(path))} as history")
+    try:
+        _migrate(connection, path)
+        yield
+    finally:
+        connection.execute("detach history")
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection, path: Path | str) -> None:
+    known = connection.execute(
+        "select 1 from duckdb_tables() where database_name = 'history' and table_name = 'format'"
+    ).fetchone()
+    version = 0
+    if known:
+        (version,) = connection.execute("select max(version) from history.format").fetchone()
+    if version > len(MIGRATIONS):
+        raise LoadError(
+            [
+                f"{path}: kept history has format {version}, written by a newer version of this "
+                f"project; this one knows formats up to {len(MIGRATIONS)}. Update the project"
+            ]
+        )
+    if version == len(MIGRATIONS):
+        return
+    with transaction(connection):
+        if not known:
+            connection.execute("create table history.format (version integer not null)")
+        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"insert into history.format values ({number})")
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing."""
+    connection.execute("begin")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        try:
+            connection.execute("rollback")
+        except duckdb.Error:
+            pass  # a failed commit has rolled back by itself; the first error is the one to see
+        raise
+
+
+# --- one account's history ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class KeptHistory:
+    """The kept history of one source and portal, in the attached database `history`."""
+
+    connection: duckdb.DuckDBPyConnection
+    source: str
+    portal_id: str
+
+    @property
+    def _own(self) -> str:
+        return f"source = {literal(self.source)} and portal_id = {literal(self.portal_id)}"
+
+    @property
+    def _owner(self) -> str:
+        return f"{literal(self.source)} as source, {literal(self.portal_id)} as portal_id"
+
+    # --- property versions ---
+
+    def versions(self, table: Table) -> str:
+        """Query of all versions of a history table, with their columns of the contract."""
+        return (
+            f"select {', '.join(_VERSION_COLUMNS)} from history.property_versions "
+            f"where {self._own} and table_name = {literal(table.name)}"
+        )
+
+    def add_versions(self, table: Table, accepted: str) -> None:
+        """Add the versions that were not known yet, and note where older ones are lost (K3).
+
+        A version is known by its object, property, instant and value. Its sequence only tells the
+        order at its instant: a loader may number the 20 versions that are left afresh each time.
+        """
+        kept = self.versions(table)
+        (any_kept,) = self.connection.execute(f"select count(*) > 0 from ({kept})").fetchone()
+        if any_kept:
+            self._find_unknown_versions(kept, accepted)
+            fresh = "fresh_versions"
+        else:
+            fresh = f"(select *, cast(null as bigint) as last_sequence from {accepted})"
+        self._add_gaps(table, kept, accepted, fresh)
+        self.connection.execute(
+            f"""
+            insert into history.property_versions by name
+            select
+                {self._owner},
+                {literal(table.name)} as table_name,
+                {", ".join(c for c in _VERSION_COLUMNS if c != "sequence")},
+                -- Later than what is known at its instant, in the order in which they come.
+                case
+                    when last_sequence is null then coalesce(sequence, 0)
+                    else last_sequence + row_number() over (
+                        partition by object_id, name, timestamp order by coalesce(sequence, 0)
+                    )
+                end as sequence
+            from {fresh}
+            """
+            if any_kept
+            else f"""
+            insert into history.property_versions by name
+            select
+                {self._owner},
+                {literal(table.name)} as table_name,
+                {", ".join(c for c in _VERSION_COLUMNS if c != "sequence")},
+                coalesce(sequence, 0) as sequence
+            from {accepted}
+            """
+        )
+
+    def _find_unknown_versions(self, kept: str, accepted: str) -> None:
+        self.connection.execute(
+            f"""
+            create or replace temp table fresh_versions as
+            with unknown as (
+                select a.*
+                from {accepted} as a
+                anti join ({kept}) as k
+                    on
+                        a.object_id = k.object_id
+                        and a.name = k.name
+                        and a.timestamp = k.timestamp
+                        and coalesce(a.value, '') = coalesce(k.value, '')
+            ),
+
+            -- Instants that have versions already.
+            taken as (
+                select k.object_id, k.name, k.timestamp, max(k.sequence) as last_sequence
+                from ({kept}) as k
+                semi join unknown using (object_id, name, timestamp)
+                group by k.object_id, k.name, k.timestamp
+            )
+
+            select unknown.*, taken.last_sequence
+            from unknown
+            left join taken using (object_id, name, timestamp)
+            """
+        )
+
+    def _add_gaps(self, table: Table, kept: str, accepted: str, fresh: str) -> None:
+        """A full cap of versions, none of them known: older ones are lost, back to the last known."""
+        cap = VERSION_CAP[table.history_of]
+        self.connection.execute(
+            f"""
+            insert into history.history_gaps by name
+            with full_caps as (
+                select object_id, name, count(*) as version_count, min(timestamp) as gap_to
+                from {accepted}
+                group by object_id, name
+                having count(*) >= {cap}
+            ),
+
+            unknown as (
+                select object_id, name, count(*) as version_count
+                from {fresh}
+                semi join full_caps using (object_id, name)
+                group by object_id, name
+            )
+
+            select
+                {self._owner},
+                {literal(table.name)} as table_name,
+                full_caps.object_id,
+                full_caps.name,
+                max(k.timestamp) as gap_from,
+                full_caps.gap_to
+            from full_caps
+            inner join unknown using (object_id, name, version_count)
+            left join ({kept}) as k
+                on
+                    full_caps.object_id = k.object_id
+                    and full_caps.name = k.name
+                    and k.timestamp < full_caps.gap_to
+            group by full_caps.object_id, full_caps.name, full_caps.gap_to
+            """
+        )
+
+    def gaps(self) -> str:
+        """Query of `_history_gaps`."""
+        return f"select {', '.join(GAP_COLUMNS)} from history.history_gaps where {self._own}"
+
+    # --- states of owners, teams, pipelines, stages, goals ---
+
+    def add_states(self, table: Table, accepted: str, now: datetime) -> None:
+        """Add the states that are new in a complete load; end those that are no longer there (K2)."""
+        columns = [column for column in table.columns if column != "_loaded_at"]
+        same = " and ".join(f"h.{quoted(c)} is not distinct from a.{quoted(c)}" for c in columns)
+        if table.name == "owners":
+            self._date_archived_owners(accepted, now)
+        self.connection.execute(
+            f"update history.{table.name} as h set valid_to = $now "
+            f"where {self._own} and valid_to is null "
+            f"and not exists (select 1 from {accepted} as a where {same})",
+            {"now": now},
+        )
+        self.connection.execute(
+            f"insert into history.{table.name} by name "
+            f"select {self._owner}, $now as valid_from, {', '.join(f'a.{quoted(c)}' for c in columns)} "
+            f"from {accepted} as a "
+            f"where not exists (select 1 from ({self._current(table)}) as h where {same})",
+            {"now": now},
+        )
+
+    def _date_archived_owners(self, accepted: str, now: datetime) -> None:
+        """K14: the first load that saw an owner archived, unless the source gives the instant."""
+        self.connection.execute(
+            f"update {accepted} as a set archived_at = coalesce(("
+            f"select h.archived_at from ({self._current(TABLES['owners'])}) as h "
+            f"where h.id = a.id and h.archived), $now) "
+            f"where a.archived and a.archived_at is null",
+            {"now": now},
+        )
+
+    def _current(self, table: Table) -> str:
+        return f"select * from history.{table.name} where {self._own} and valid_to is null"
+
+    def current_states(self, table: Table) -> str:
+        """Query of the rows in force, with the contract's columns: as of the last complete load."""
+        columns = ", ".join(quoted(c) for c in table.columns if c != "_loaded_at")
+        return f"select {columns}, valid_from as _loaded_at from ({self._current(table)})"
+
+    def gone_states(self, table: Table) -> str:
+        """Query of the rows once seen and gone, as they last were, marked as archived (K2).
+
+        Memberships cannot be marked; those that are gone are no memberships.
+        """
+        marks = {}
+        if table.is_object:
+            marks["hard_deleted_at"] = "coalesce(hard_deleted_at, valid_to)"
+        elif "archived" in table.columns:
+            marks["archived"] = "true"
+            if table.columns.get("archived_at") == INSTANT:
+                marks["archived_at"] = "coalesce(archived_at, valid_to)"
+        columns = ", ".join(
+            f"{marks.get(c, quoted(c))} as {quoted(c)}" for c in table.columns if c != "_loaded_at"
+        )
+        key = ", ".join(quoted(column) for column in table.key)
+        return f"""
+            select {columns}, valid_from as _loaded_at
+            from (
+                select
+                    *,
+                    row_number() over (partition by {key} order by valid_from desc, valid_to desc) as age,
+                    bool_or(valid_to is null) over (partition by {key}) as is_there
+                from history.{table.name}
+                where {self._own}
+            ) as states
+            where age = 1 and not is_there and {"true" if marks else "false"}
+        """
+
+    # --- stored snapshots ---
+
+    def stored_snapshots(self) -> str:
+        """Query of `_stored_snapshots` (K7)."""
+        return f"select {', '.join(SNAPSHOT_COLUMNS)} from history.stored_snapshots where {self._own}"
+
+
+def store_snapshots(
+    connection: duckdb.DuckDBPyConnection, history_path: Path | str, snapshots: str
+) -> int:
+    """Store the days of `snapshots` that are over and not stored yet; the number of days (K7).
+
+    `connection` is a build; its `raw_hubspot._run` says whose snapshots these are, at which instant.
+    `snapshots` is a query with the columns SNAPSHOT_COLUMNS, holding whole days.
+    """
+    source, portal_id, run_ts, time_zone = connection.execute(
+        "select source, portal_id, run_ts, time_zone from raw_hubspot._run"
+    ).fetchone()
+    with attached(connection, history_path), transaction(connection):
+        own = KeptHistory(connection, source, portal_id)
+        connection.execute(
+            f"create or replace temp table days_to_store as "
+            f"select distinct snapshot_date from ({snapshots}) "
+            f"where snapshot_date < cast(timezone($time_zone, $run_ts) as date) and snapshot_date not in "
+            f"(select snapshot_date from history.stored_days where {own._own})",
+            {"time_zone": time_zone, "run_ts": run_ts},
+        )
+        connection.execute(
+            f"insert into history.stored_snapshots by name "
+            f"select {own._owner}, {', '.join(SNAPSHOT_COLUMNS)} from ({snapshots}) "
+            f"semi join days_to_store using (snapshot_date)"
+        )
+        (days,) = connection.execute(
+            f"insert into history.stored_days by name "
+            f"select {own._owner}, snapshot_date, $run_ts as stored_at from days_to_store",
+            {"run_ts": run_ts},
+        ).fetchone()
+        connection.execute("drop table days_to_store")
+    return days

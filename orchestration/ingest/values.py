@@ -1,0 +1,145 @@
+"""How a delivered value becomes a value of the contract, as SQL expressions.
+
+Belongs here: the one meaning of every type of `raw_tables.md` for values that come as text or in
+whatever type an Arrow or Parquet column has. All expressions give NULL where a value cannot be cast;
+none raises. What happens to such a value is the load step's business.
+
+- decimal: DECIMAL(38,10), rounded half away from zero; exponents are read, thousands separators not.
+- integer: whole numbers only; 5.0 is 5, and 5.5 is no integer.
+- boolean: true, false, t, f, 1, 0 in any case.
+- instant: ISO 8601 with offset or Z; without one it is UTC; a date alone is its UTC midnight. Years 1
+  to 9999, because readers of the marts know no others.
+- text: verbatim. A whole number that comes as floating point (pandas does that to ids next to empty
+  cells) is written without a decimal point.
+
+The session's time zone must be UTC.
+"""
+
+from __future__ import annotations
+
+from orchestration.ingest.contract import BOOLEAN, DATE, DECIMAL, INSTANT, INTEGER, TABLES, TEXT, Table
+
+SQL_TYPES = {
+    TEXT: "varchar",
+    DECIMAL: "decimal(38, 10)",
+    INTEGER: "bigint",
+    BOOLEAN: "boolean",
+    DATE: "date",
+    INSTANT: "timestamptz",
+}
+_BLANKS = r"' ' || chr(9) || chr(10) || chr(13)"
+_INTEGER_TYPES = tuple(
+    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
+) + ("INTEGER", "UINTEGER")
+_FIRST_INSTANT, _LAST_INSTANT = "0001-01-02", "9999-12-30"  # their local days exist in every zone
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def is_filled(column: str, source_type: str, kind: str) -> str:
+    """Whether a delivered value is there at all; blanks are no value unless text is wanted."""
+    if source_type == "VARCHAR" and kind != TEXT:
+        return f"trim({column}, {_BLANKS}) <> ''"
+    return f"{column} is not null"
+
+
+def typed(column: str, source_type: str, kind: str) -> str:
+    """The value of a column of this DuckDB type in the type `kind` of the contract."""
+    text = _text(column, source_type)
+    if kind == TEXT:
+        return text
+    trimmed = f"trim({text}, {_BLANKS})"
+    if kind == DECIMAL:
+        exact = source_type in _INTEGER_TYPES or source_type.startswith("DECIMAL")
+        return _number(column if exact else trimmed)
+    if kind == INTEGER:
+        if source_type in _INTEGER_TYPES:
+            return f"try_cast({column} as bigint)"
+        number = _number(trimmed)
+        return f"case when {number} = trunc({number}) then try_cast({number} as bigint) end"
+    if kind == BOOLEAN:
+        return _boolean(trimmed)
+    is_time = source_type.startswith("TIMESTAMP") or source_type == "DATE"
+    instant = _iso_instant(column if is_time else trimmed)
+    return f"cast({instant} as date)" if kind == DATE else instant
+
+
+def number_value(table: Table) -> str:
+    """Column `number_value` of a property history (H10): NULL where the property has no numbers."""
+    return _of_properties(table, (DECIMAL, INTEGER), _number(f"trim(value, {_BLANKS})"), "decimal(38, 10)")
+
+
+def instant_value(table: Table) -> str:
+    """Column `instant_value` of a property history (H10): ISO 8601 or epoch milliseconds."""
+    trimmed = f"trim(value, {_BLANKS})"
+    epoch = f"try(make_timestamptz(try_cast({trimmed} as bigint) * 1000))"
+    instant = (
+        f"case when regexp_full_match({trimmed}, '-?[0-9]+') then {_in_range(epoch)} "
+        f"else {_iso_instant(trimmed)} end"
+    )
+    return _of_properties(table, (INSTANT,), instant, "timestamptz")
+
+
+def is_uncastable_version(table: Table) -> str:
+    """Whether a version's text should be a number or an instant and is not."""
+    checks = [
+        f"(name in ({names}) and {value} is null)"
+        for names, value in (
+            (_property_names(table, (DECIMAL, INTEGER)), number_value(table)),
+            (_property_names(table, (INSTANT,)), instant_value(table)),
+        )
+        if names
+    ]
+    return f"trim(value, {_BLANKS}) <> '' and ({' or '.join(checks) or 'false'})"
+
+
+def _property_names(history: Table, kinds: tuple[str, ...]) -> str:
+    columns = TABLES[history.history_of].columns
+    return ", ".join(literal(name) for name, kind in columns.items() if kind in kinds)
+
+
+def _of_properties(table: Table, kinds: tuple[str, ...], value: str, sql_type: str) -> str:
+    names = _property_names(table, kinds)
+    return f"case when name in ({names}) then {value} end" if names else f"cast(null as {sql_type})"
+
+
+def _text(column: str, source_type: str) -> str:
+    if source_type in ("VARCHAR", "JSON"):
+        return column
+    if source_type in ("FLOAT", "DOUBLE"):
+        return (
+            f"case when {column} = trunc({column}) and abs({column}) < 1e15 "
+            f"then cast(try_cast({column} as bigint) as varchar) else cast({column} as varchar) end"
+        )
+    if source_type == "BLOB":
+        return f"try(decode({column}))"
+    if source_type.endswith("]") or source_type.startswith(("STRUCT", "MAP", "UNION")):
+        return f"cast(to_json({column}) as varchar)"
+    return f"cast({column} as varchar)"
+
+
+def _number(value: str) -> str:
+    return f"try_cast({value} as decimal(38, 10))"
+
+
+def _boolean(text: str) -> str:
+    return f"case when lower({text}) in ('true', 't', '1') then true when lower({text}) in ('false', 'f', '0') then false end"
+
+
+def _iso_instant(value: str) -> str:
+    return _in_range(f"try_cast({value} as timestamptz)")
+
+
+def _in_range(instant: str) -> str:
+    return (
+        f"case when {instant} between timestamptz '{_FIRST_INSTANT}' and timestamptz '{_LAST_INSTANT}' "
+        f"then {instant} end"
+    )
