@@ -1,0 +1,19 @@
+"""Which module fills `raw_hubspot`: the one that bears the source's name.
+
+Belongs here: finding it. A new source is one module `orchestration/ingest/<source>` with a function
+`read(settings, now) -> Delivery`, and its name in `settings.SOURCES`; nothing else changes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib import import_module
+
+from orchestration.ingest.delivery import Delivery
+from orchestration.settings import Settings
+
+
+def read_source(settings: Settings, now: datetime) -> Delivery:
+    """What the chosen source has at the instant `now`."""
+    source = import_module(f"orchestration.ingest.{settings.source}")
+    return source.read(settings, now)
