@@ -603,10 +603,8 @@ class _Generator:
 
     def task(self, id_: str) -> None:
         created = self.created()
-        path = [
-            "NOT_STARTED",
-            *self.rng.choices(["IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"], k=self.rng.randint(0, 3)),
-        ]
+        steps = ["IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"]
+        path = ["NOT_STARTED", *self.rng.choices(steps, k=self.rng.randint(0, 3))]
         if self.trap("task_completed_again", 0.2):
             path += ["COMPLETED", "NOT_STARTED", "COMPLETED"]
         status = path[-1]
@@ -1065,21 +1063,8 @@ class _DealWriter:
     def event(self) -> None:
         trap = self.crm.trap
         if not trap("same_timestamp", 0.2):
-            self.at += timedelta(
-                milliseconds=self.rng.choice(
-                    [
-                        1,
-                        59999,
-                        60000,
-                        60001,
-                        3600000,
-                        86400000,
-                        10 * 86400000,
-                        25 * 86400000,
-                        self.rng.randrange(40 * 86400000),
-                    ]
-                )
-            )
+            steps = [1, 59_999, 60_000, 60_001, 3_600_000, 86_400_000, 10 * 86_400_000, 25 * 86_400_000]
+            self.at += self.rng.choice([*steps, self.rng.randrange(40 * 86_400_000)]) * MS
             if self.crm.chance(0.2):
                 self.at = self.crm.moment(self.at, self.at + timedelta(days=10))
         if self.at >= self.crm.run_ts:
