@@ -1,0 +1,207 @@
+"""The laws that every build is held to before anyone may read it.
+
+Belongs here: what an invariant is, where they are collected, how they are run, and what becomes of
+those that fail. The laws themselves stand in one module per collection, under the name of their
+report; `universal.py` derives those that every mart obeys; `second_road.py` holds the relations
+that lead from raw rows to a report's numbers without staging or core; `reference_sample.py`
+compares the marts with the slow computations. How Dagster shows them does not belong here.
+
+An invariant is SQL over the build database that returns the rows that break the law: a column `id`
+and whatever else helps to find out why. Blocking or warning by K8 of `decisions.md`: blocking is
+what holds by construction on any input, a warning what compares two things the CRM itself says.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import duckdb
+
+COLLECTIONS = (
+    "core",
+    "coach_reps_and_teams",
+    "forecasts_and_pipelines",
+    "sales_outcomes",
+    "across_reports",
+    "data_quality",
+)
+SAMPLE_SIZE = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invariant:
+    """A law of one mart or core table."""
+
+    name: str
+    """A sentence with underscores; unique, and the name of the asset check."""
+    report: str
+    """The dbt model that it is about."""
+    words: str
+    """The law in words, with the place in the specification that states it."""
+    sql: str = ""
+    """Returns the violating rows; empty where Python compares (`reference_sample.py`)."""
+    blocking: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one invariant."""
+
+    invariant: Invariant
+    violation_count: int
+    sample: list[dict]
+    """The first violations by id, at most SAMPLE_SIZE."""
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.violation_count == 0
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the build may not be published because of it."""
+        return self.invariant.blocking and not self.passed
+
+    @property
+    def ids(self) -> list[str]:
+        return [str(row["id"]) for row in self.sample]
+
+    def __str__(self) -> str:
+        if self.passed:
+            return f"{self.invariant.name}: holds"
+        rows = "; ".join(
+            ", ".join(f"{column}={value}" for column, value in row.items()) for row in self.sample[:3]
+        )
+        kind = "broken" if self.invariant.blocking else "warning"
+        return (
+            f"{self.invariant.report}, {self.invariant.name}: {kind} by {self.violation_count} "
+            f"({self.invariant.words}) First: {rows}"
+        )
+
+
+@cache
+def invariants() -> tuple[Invariant, ...]:
+    """All invariants, those of core first. Raises ValueError if a name stands twice."""
+    from orchestration.checks.universal import universal_invariants  # needs this module
+
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in COLLECTIONS]
+    found = [invariant for module in modules for invariant in module.INVARIANTS]
+    found += universal_invariants()
+    names = [invariant.name for invariant in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"invariants with one name: {twice}")
+    return tuple(found)
+
+
+def run_invariants(
+    connection: duckdb.DuckDBPyConnection, names: Collection[str] | None = None
+) -> list[Result]:
+    """Run all invariants, or those of these names, over the connection's default database.
+
+    An invariant whose SQL fails counts as broken once, with the error as the sample: a check that
+    cannot run has proven nothing. Leaves temporary tables behind, and nothing else.
+    Raises KeyError for names that are no invariants.
+    """
+    known = {invariant.name: invariant for invariant in invariants()}
+    if names is not None and (unknown := sorted(set(names) - known.keys())):
+        raise KeyError(f"no such invariants: {unknown}")
+    chosen = [known[name] for name in known if names is None or name in names]
+    prepare(connection, (invariant.sql for invariant in chosen))
+    return [_run(connection, invariant) for invariant in chosen]
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, queries: Iterable[str]) -> None:
+    """Create what the queries read beside the build: the second road's relations and the calendar.
+
+    `getvariable('first_day')` and `getvariable('end_day')` are the half-open range of dim_dates.
+    """
+    from orchestration.checks.second_road import RELATIONS  # names this package's helpers
+
+    mentioned: set[str] = set()
+    todo = list(queries)
+    while todo:
+        words = set(re.findall(r"\bproof_\w+", todo.pop()))
+        new = (words & RELATIONS.keys()) - mentioned
+        mentioned |= new
+        todo += [RELATIONS[name] for name in new]
+    for name, query in RELATIONS.items():
+        if name in mentioned:
+            connection.execute(f"create or replace temp table {name} as {query}")
+    connection.execute("set variable first_day = (select min(date_day) from core.dim_dates)")
+    connection.execute("set variable end_day = (select max(date_day) + 1 from core.dim_dates)")
+
+
+def _run(connection: duckdb.DuckDBPyConnection, invariant: Invariant) -> Result:
+    start = time.perf_counter()
+    try:
+        cursor = connection.execute(
+            f"select count(*) over () as violation_count, * from ({invariant.sql}) as violations "
+            f"order by cast(id as varchar) limit {SAMPLE_SIZE}"
+        )
+        columns = [column[0] for column in cursor.description]
+        rows = [dict(zip(columns, values, strict=True)) for values in cursor.fetchall()]
+        count = rows[0]["violation_count"] if rows else 0
+    except duckdb.Error as error:
+        count, rows = 1, [{"id": "error", "error": str(error)}]
+    for row in rows:
+        row.pop("violation_count", None)
+    return Result(invariant, count, rows, time.perf_counter() - start)
+
+
+def record_warnings(connection: duckdb.DuckDBPyConnection, results: Iterable[Result]) -> int:
+    """Write the warnings that fail into reports.rpt_data_quality, and return their number.
+
+    May be repeated: rows of the same warnings, failing or not, are replaced.
+    """
+    warnings = [result for result in results if not result.invariant.blocking]
+    failing = [result for result in warnings if not result.passed]
+    for result in warnings:
+        connection.execute(
+            "delete from reports.rpt_data_quality where report = ? and issue = ?",
+            [result.invariant.report, result.invariant.name],
+        )
+    for result in failing:
+        connection.execute(
+            "insert into reports.rpt_data_quality by name "
+            "select ? as report, ? as issue, 'warning' as severity, ? as row_count, ? as sample_ids",
+            [
+                result.invariant.report,
+                result.invariant.name,
+                result.violation_count,
+                ",".join(result.ids),
+            ],
+        )
+    return len(failing)
+
+
+# --- SQL that many invariants share ---------------------------------------------------------------
+
+
+def unequal_sums(left: str, right: str, *, by: str, measures: str) -> str:
+    """SQL of the keys whose measures do not add up to the same on both sides.
+
+    `left` and `right` are selects that have the columns `by` and `measures` (comma-separated); a key
+    that is missing counts as zeros (P13). Money and counts are exact, so any difference is one.
+    """
+    keys, sums = [x.strip() for x in by.split(",")], [x.strip() for x in measures.split(",")]
+    signed = ", ".join(f"-coalesce({measure}, 0) as {measure}" for measure in sums)
+    plain = ", ".join(f"coalesce({measure}, 0) as {measure}" for measure in sums)
+    differences = ", ".join(f"sum({measure}) as {measure}_difference" for measure in sums)
+    broken = " or ".join(f"sum({measure}) <> 0" for measure in sums)
+    key = ", ".join(keys)
+    return f"""
+        select concat_ws('/', {key}) as id, {key}, {differences}
+        from (
+            select {key}, {plain} from ({left}) as left_side
+            union all
+            select {key}, {signed} from ({right}) as right_side
+        ) as both_sides
+        group by {key}
+        having {broken}
+    """

@@ -1,0 +1,307 @@
+"""SQL = reference, every night, on another sample of the account's records.
+
+Belongs here: drawing a sample from `raw_hubspot`, building its marts from the SQL that dbt compiled,
+and comparing them row by row with the slow computations of `orchestration/reference` over the same
+rows. What the sampled records show in the build itself must be what they show in the sample, so the
+proof carries over to the tables that were built. On a small account the sample is the whole CRM.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import duckdb
+
+from orchestration.checks import SAMPLE_SIZE as SHOWN
+from orchestration.checks import Invariant, Result, invariants
+from orchestration.checks.compare import row_differences
+from orchestration.compiled import Project, build_nodes
+from orchestration.ingest.contract import TABLES
+from orchestration.reference import references
+from orchestration.reference.crm import Crm
+from orchestration.reference.raw import fetch
+
+RECORDS_PER_TABLE = 250
+"""Deals, contacts, activities and threads that are drawn, each; what belongs to them comes along.
+Chosen so that the slow computations of all marts take a few seconds."""
+MAX_ASSOCIATIONS = 100
+"""Contacts with more are not drawn: one with a million e-mails would be the whole sample."""
+
+DATABASE = "reference_sample"
+ACTIVITIES = ("calls", "meetings", "tasks", "emails", "notes")
+NOT_READ = ("leads", "communications", "deal_splits", "forecasts")
+"""Object tables that no report reads: left empty in the sample."""
+
+# Tables of the build whose rows belong to one record and depend on nothing outside of the sample.
+# (Spellings of loss reasons, for example, are voted on by all deals.)
+RECORD_TABLES = {
+    "core.fct_deals": ("deals", "deal_id"),
+    "core.fct_deal_states": ("deals", "deal_id"),
+    "core.fct_deal_stage_visits": ("deals", "deal_id"),
+    "core.fct_deal_stage_visit_owners": ("deals", "deal_id"),
+    "core.fct_deal_changes": ("deals", "deal_id"),
+    "reports.rpt_deal_change_history": ("deals", "deal_id"),
+    "core.fct_lifecycle_entries": ("contacts", "contact_id"),
+    "core.fct_sequence_enrollments": ("contacts", "contact_id"),
+    "core.fct_first_engagements": ("contacts", "contact_id"),
+    "reports.rpt_lead_response_time": ("contacts", "contact_id"),
+} | {}
+
+
+def reference_invariants(project: Project) -> list[Invariant]:
+    """The laws that `compare_with_references` proves: one per mart, one per table of records."""
+    return [_mart_law(mart) for mart in _compared_marts(project)] + [
+        _record_law(table) for table in _record_tables(project)
+    ]
+
+
+def compare_with_references(
+    connection: duckdb.DuckDBPyConnection,
+    project: Project,
+    variables: Mapping[str, object] | None = None,
+    records_per_table: int = RECORDS_PER_TABLE,
+) -> list[Result]:
+    """Prove the marts on a sample of the build in the connection's default database.
+
+    `project` is the project as dbt compiled it for this build, `variables` the dbt variables that
+    the build was given (names of RunSettings). The sample is drawn by the build's run_ts: the same
+    one for the same run_ts. Leaves the build as it was, and temporary tables behind.
+    """
+    with _sample_database(connection) as build:
+        is_whole = _draw(connection, build, records_per_table)
+        marts, tables = _compared_marts(project), _record_tables(project)
+        names = [*marts, *(table.partition(".")[2] for table in tables)]
+        build_nodes(connection, project.with_ancestors(names))
+        crm = Crm.from_duckdb(connection, **variables or {})
+        results = [_compare_mart(connection, crm, mart, build if is_whole else None) for mart in marts]
+        return results + [_compare_records(connection, table, build) for table in tables]
+
+
+def _compared_marts(project: Project) -> list[str]:
+    return [mart for mart in project.marts if mart in references()]
+
+
+def _record_tables(project: Project) -> list[str]:
+    return [table for table in RECORD_TABLES if table.partition(".")[2] in project.nodes]
+
+
+def _mart_law(mart: str) -> Invariant:
+    return Invariant(
+        name=f"{mart}_equals_its_slow_computation",
+        report=mart,
+        words="K8, SQL = reference: on a sample of the account's records, the mart holds row by row "
+        "what orchestration/reference computes from the same raw rows.",
+    )
+
+
+def _record_law(table: str) -> Invariant:
+    name = table.partition(".")[2]
+    return Invariant(
+        name=f"{name}_of_the_sample_is_that_of_the_build",
+        report=name,
+        words="The sampled records have in the build's table the rows that they have in the sample's, "
+        "on which the reports were proven.",
+    )
+
+
+@contextmanager
+def _sample_database(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Make an empty database the connection's default for a while; gives the name of the build's."""
+    (build,) = connection.execute("select current_database()").fetchone()
+    connection.execute(f"attach ':memory:' as {DATABASE}")
+    connection.execute(f"use {DATABASE}")
+    try:
+        yield build
+    finally:
+        connection.execute(f'use "{build}"')
+        connection.execute(f"detach {DATABASE}")
+
+
+# --- the sample -----------------------------------------------------------------------------------
+
+
+def _draw(connection: duckdb.DuckDBPyConnection, build: str, size: int) -> bool:
+    """Copy a sample of the build's raw tables; True if it is the whole CRM."""
+    raw = f'"{build}".raw_hubspot'
+    connection.execute("create or replace temp table sampled (table_name varchar, id varchar)")
+    for table in ("deals", "contacts", *ACTIVITIES, "conversation_threads"):
+        connection.execute(_drawn(raw, table, size))
+    for relatives in (_MERGED, _DEALS_OF_CONTACTS, _MERGED, _ACTIVITIES_OF_CONTACTS, _THREADS, _COMPANIES):
+        connection.execute(relatives.format(raw=raw))
+    connection.execute("create or replace temp table sampled as select distinct * from sampled")
+    connection.execute("create schema raw_hubspot")
+    tables = connection.execute(
+        "select table_name from duckdb_tables() "
+        f"where database_name = '{build}' and schema_name = 'raw_hubspot' and not temporary"
+    ).fetchall()
+    for (table,) in sorted(tables):
+        connection.execute(
+            f"create table raw_hubspot.{table} as select * from {raw}.{table} where {_taken(table)}"
+        )
+    return all(
+        connection.execute(f"select count(*) from {raw}.{table}").fetchone()
+        == connection.execute(f"select count(*) from raw_hubspot.{table}").fetchone()
+        for table in ("deals", "contacts", *ACTIVITIES, "conversation_threads")
+    )
+
+
+def _drawn(raw: str, table: str, size: int) -> str:
+    """Insert of records in an order that only run_ts and their id decide."""
+    skewed = f"""
+        select id from (
+            select from_id as id from {raw}.associations where from_type = 'contact'
+            union all
+            select to_id from {raw}.associations where to_type = 'contact'
+        ) as ends
+        group by id
+        having count(*) > {MAX_ASSOCIATIONS}
+    """
+    return f"""
+        insert into sampled
+        select '{table}', id
+        from {raw}.{table}
+        where {f"id not in ({skewed})" if table == "contacts" else "true"}
+        order by hash(id, (select cast(epoch_us(run_ts) as varchar) from {raw}._run)), id
+        limit {size}
+    """
+
+
+# A record that another one lists as merged does not count (P1); a survivor has the past of both (P2).
+_MERGED = """
+    insert into sampled
+    with pairs as (
+        select 'deals' as table_name, id as survivor_id,
+            trim(unnest(string_split(hs_merged_object_ids, ';'))) as former_id
+        from {raw}.deals where hs_merged_object_ids <> ''
+        union all
+        select 'contacts', id, trim(unnest(string_split(hs_merged_object_ids, ';')))
+        from {raw}.contacts where hs_merged_object_ids <> ''
+        union all
+        select 'contacts', merged_into_id, id from {raw}.contacts where merged_into_id is not null
+    )
+    select table_name, survivor_id from pairs
+    semi join sampled on pairs.table_name = sampled.table_name and former_id = sampled.id
+    union all
+    select table_name, former_id from pairs
+    semi join sampled on pairs.table_name = sampled.table_name and survivor_id = sampled.id
+"""
+_ENDS = """
+    with ends as (
+        select from_type, from_id, to_type, to_id from {raw}.associations
+        union all
+        select to_type, to_id, from_type, from_id from {raw}.associations
+    )
+"""
+_DEALS_OF_CONTACTS = f"""
+    insert into sampled
+    {_ENDS}
+    select 'deals', to_id from ends
+    where from_type = 'contact'
+        and to_type = 'deal'
+        and from_id in (select id from sampled where table_name = 'contacts')
+"""
+_ACTIVITIES_OF_CONTACTS = f"""
+    insert into sampled
+    {_ENDS}
+    select to_type || 's', to_id from ends
+    where from_type = 'contact'
+        and to_type in ('call', 'meeting', 'task', 'email', 'note')
+        and from_id in (select id from sampled where table_name = 'contacts')
+"""
+_THREADS = """
+    insert into sampled
+    select 'conversation_threads', id from {raw}.conversation_threads
+    where associated_contact_id in (select id from sampled where table_name = 'contacts')
+"""
+_COMPANIES = f"""
+    insert into sampled
+    {_ENDS}
+    select 'companies', to_id from ends
+    semi join sampled on from_id = sampled.id
+    where to_type = 'company'
+"""
+
+
+def _taken(table: str) -> str:
+    """Predicate of the rows of a raw table that belong to the sample."""
+    contract = TABLES.get(table)
+    ids = "(select id from sampled where table_name = '{}')"
+    if table in NOT_READ or (contract and contract.history_of in NOT_READ):
+        return "false"
+    if table == "_stored_snapshots":
+        return "false"  # sums over the whole account; the sample's are all reconstructed
+    if table == "associations":
+        return " and ".join(
+            f"exists (select 1 from sampled where sampled.id = {end}_id and table_name = "
+            f"case {end}_type when 'company' then 'companies' else {end}_type || 's' end)"
+            for end in ("from", "to")
+        )
+    if table == "conversation_messages":
+        return f"thread_id in {ids.format('conversation_threads')}"
+    if table == "_history_gaps":
+        return "object_id in (select id from sampled)"
+    if contract and contract.history_of:
+        return f"object_id in {ids.format(contract.history_of)}"
+    if contract and contract.is_object and table != "goal_targets":
+        return f"id in {ids.format(table)}"
+    return "true"  # the account's own: owners, teams, stages, goals, rates, the run
+
+
+# --- the comparison -------------------------------------------------------------------------------
+
+
+def _compare_mart(
+    connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, build: str | None
+) -> Result:
+    """The sample's mart against the reference and, if the sample is the whole, against the build's."""
+    start = time.perf_counter()
+    reference = references()[mart]
+    sampled = fetch(connection, f"select * from reports.{mart}")
+    found = row_differences(sampled, reference.compute(crm), reference.measures)
+    if build is not None:
+        found += _unlike_rows(
+            connection, f'"{build}".reports.{mart}', f"reports.{mart}", _rows_that_are_computed(mart)
+        )
+    return Result(_mart_law(mart), len(found), found[:SHOWN], time.perf_counter() - start)
+
+
+def _rows_that_are_computed(mart: str) -> str:
+    """Predicate of a mart's rows that are a function of today's raw rows."""
+    if mart == "rpt_historical_snapshots":
+        return "not is_stored"
+    if mart == "rpt_data_quality":
+        warnings = [f"'{law.name}'" for law in invariants() if not law.blocking]
+        return f"issue not in ({', '.join(warnings)})"
+    return "true"
+
+
+def _compare_records(connection: duckdb.DuckDBPyConnection, table: str, build: str) -> Result:
+    start = time.perf_counter()
+    record_type, column = RECORD_TABLES[table]
+    found = _unlike_rows(
+        connection,
+        f'"{build}".{table}',
+        table,
+        f"{column} in (select id from sampled where table_name = '{record_type}')",
+    )
+    return Result(_record_law(table), len(found), found[:SHOWN], time.perf_counter() - start)
+
+
+def _unlike_rows(
+    connection: duckdb.DuckDBPyConnection, built: str, sampled: str, where: str
+) -> list[dict]:
+    """Rows that only one of two tables has."""
+    sides = {"build": (built, sampled), "sample": (sampled, built)}
+    return [
+        {
+            "id": ", ".join(f"{column}={value}" for column, value in row.items()),
+            "difference": f"only in the {side}",
+        }
+        for side, (one, other) in sides.items()
+        for row in fetch(
+            connection,
+            f"select * from {one} where {where} except all select * from {other} where {where}",
+        )
+    ]

@@ -1,0 +1,328 @@
+"""Laws that every report obeys, made from its definition (`config.meta.report` of its YAML).
+
+Belongs here: the rules of `marts.md` for marts and functions and U1 to U4 of `reports.md`, each as
+one invariant per report. A new report is held to them as soon as its YAML stands beside its SQL.
+U5 (same input, same output) and U6 (another time zone) need a second build: `tests/checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from orchestration.checks import Invariant, unequal_sums
+from orchestration.settings import PROJECT_ROOT
+
+WHOLE = "getvariable('first_day'), getvariable('end_day')"
+
+# Arguments with which a function takes in all that the mart holds.
+WHOLE_MART = {
+    "average_deal_size": "status := 'all'",
+}
+# What does not add up over groups or buckets (P15, P16), and why. Their functions are compared with
+# the mart in `forecasts_and_pipelines.py`, over ranges where the two must agree.
+NOT_ADDITIVE = {
+    "rpt_deal_change_history": "record grain; the summary splits inside and outside",
+    "rpt_deal_pipeline_waterfall": "moves cancel out over a longer window",
+    "rpt_deal_push_rate": "one deal is eligible in several frames",
+    "rpt_historical_snapshots": "a stock: its points are not summed",
+    "rpt_lead_response_time": "record grain; the summary counts contacts",
+    "rpt_quota_attainment": "cumulative columns, and goals do not add up",
+    "rpt_team_activity_timeline": "record grain",
+}
+DISTINCT_MEASURES = {"rpt_prospecting_sequences": {"contact_count"}}
+# Tables without a function of their own.
+NO_FUNCTION = {"rpt_data_quality", "rpt_deal_pipeline_waterfall_deals"}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What the YAML of a report says about its mart."""
+
+    mart: str
+    grain: tuple[str, ...]
+    measures: tuple[str, ...]
+    columns: tuple[str, ...]
+    drill_down: dict[str, dict] = field(default_factory=dict)
+
+    @property
+    def function(self) -> str:
+        return self.mart.removeprefix("rpt_")
+
+    @property
+    def dates(self) -> list[str]:
+        return [column for column in self.grain if column.endswith("_date")]
+
+    @property
+    def additive(self) -> list[str]:
+        distinct = DISTINCT_MEASURES.get(self.mart, set())
+        return [measure for measure in self.measures if measure not in distinct]
+
+
+@cache
+def definitions(models: Path = PROJECT_ROOT / "models" / "marts") -> tuple[Definition, ...]:
+    """The definitions of all marts, by name."""
+    found = []
+    for path in sorted(models.glob("*/rpt_*.yml")):
+        for model in yaml.safe_load(path.read_text())["models"]:
+            report = model.get("config", {}).get("meta", {}).get("report")
+            if report is not None:
+                found.append(
+                    Definition(
+                        mart=model["name"],
+                        grain=tuple(report["grain"]),
+                        measures=tuple(report.get("measures", ())),
+                        columns=tuple(column["name"] for column in model["columns"]),
+                        drill_down=report.get("drill_down", {}),
+                    )
+                )
+    return tuple(sorted(found, key=lambda definition: definition.mart))
+
+
+def universal_invariants() -> list[Invariant]:
+    """The laws of all marts, each under a name that begins with the mart's."""
+    return [law for definition in definitions() for law in _laws(definition)]
+
+
+def _laws(definition: Definition) -> Iterator[Invariant]:
+    yield _grain(definition)
+    if definition.measures:
+        yield _no_empty_rows(definition)
+    if "owner_name" in definition.columns:
+        yield _owner_labels(definition)
+    if "pipeline_label" in definition.columns:
+        yield _pipeline_labels(definition)
+    if definition.drill_down:
+        yield _records_behind_cells(definition)
+    if definition.mart not in NO_FUNCTION and definition.mart not in NOT_ADDITIVE:
+        yield _groups_sum_to_mart(definition)
+        yield _buckets_sum_to_mart(definition)
+        yield _no_group_exceeds_the_whole(definition)
+        yield _nothing_found_is_no_error(definition)
+
+
+def _grain(definition: Definition) -> Invariant:
+    grain = ", ".join(definition.grain)
+    missing = " or ".join(f"{column} is null" for column in definition.grain)
+    return Invariant(
+        name=f"{definition.mart}_has_one_row_per_grain_and_no_missing_key",
+        report=definition.mart,
+        words=f"marts.md: one row per {grain}; no part of it is NULL.",
+        sql=f"""
+            select concat_ws('/', {grain}) as id, {grain}, count(*) as row_count
+            from reports.{definition.mart}
+            group by {grain}
+            having count(*) > 1 or {missing}
+        """,
+    )
+
+
+def _no_empty_rows(definition: Definition) -> Invariant:
+    zero = " and ".join(f"coalesce({measure}, 0) = 0" for measure in definition.measures)
+    return Invariant(
+        name=f"{definition.mart}_has_no_row_of_zeros",
+        report=definition.mart,
+        words="P13: a row stands only where some measure is not zero.",
+        sql=f"""
+            select concat_ws('/', {", ".join(definition.grain)}) as id
+            from reports.{definition.mart}
+            where {zero}
+        """,
+    )
+
+
+def _owner_labels(definition: Definition) -> Invariant:
+    # Rows of team goals have a team and no owner (K14).
+    of_owners = "assignee_kind = 'owner'" if "assignee_kind" in definition.columns else "true"
+    return Invariant(
+        name=f"{definition.mart}_shows_each_owner_with_one_name_and_main_team",
+        report=definition.mart,
+        words="C6, P6, P7: owner and team stand in every row as the raw tables name them.",
+        sql=f"""
+            with shown as (
+                select distinct owner_id, owner_name, team_id, team_name
+                from reports.{definition.mart}
+                where {of_owners}
+            )
+            select shown.owner_id as id, shown.owner_name, shown.team_id, shown.team_name,
+                expected.owner_name as expected_name, expected.team_id as expected_team_id
+            from shown
+            left join proof_owners as expected on shown.owner_id = expected.owner_id
+            where shown.owner_name is distinct from coalesce(expected.owner_name, case
+                    when shown.owner_id like 'user:%' then 'User ' || substr(shown.owner_id, 6)
+                    else 'Owner ' || shown.owner_id
+                end)
+                or shown.team_id is distinct from coalesce(expected.team_id, 'none')
+                or shown.team_name is distinct from coalesce(expected.team_name, '(No team)')
+        """,
+    )
+
+
+def _pipeline_labels(definition: Definition) -> Invariant:
+    return Invariant(
+        name=f"{definition.mart}_shows_each_pipeline_with_one_label",
+        report=definition.mart,
+        words="P12: a pipeline stands in every row under its raw label, (No pipeline) or "
+        "(Deleted pipeline <id>).",
+        sql=f"""
+            with shown as (
+                select distinct pipeline_id, pipeline_label from reports.{definition.mart}
+            )
+            select shown.pipeline_id as id, shown.pipeline_label,
+                expected.pipeline_label as expected_label
+            from shown
+            left join proof_pipelines as expected on shown.pipeline_id = expected.pipeline_id
+            where shown.pipeline_label is distinct from coalesce(
+                expected.pipeline_label, '(Deleted pipeline ' || shown.pipeline_id || ')'
+            )
+        """,
+    )
+
+
+def _records_behind_cells(definition: Definition) -> Invariant:
+    """U4, from the drill-down that the YAML gives for each measure."""
+    parts = []
+    for measure, way in definition.drill_down.items():
+        # The day of a record that has none is no cell of the mart.
+        dated = " and ".join(f"{column} is not null" for column in definition.dates) or "true"
+        keys = ", ".join(
+            f"{way.get('keys', {}).get(column, column)} as {column}" for column in definition.grain
+        )
+        counted = f"sum({way['value']})" if "value" in way else f"count(distinct {way['id']})"
+        differences = unequal_sums(
+            f"select * from reports.{definition.mart}",
+            f"""
+            select {keys}, {counted} as {measure}
+            from {way["relation"]}
+            where ({way["where"]}) and {dated}
+            group by {", ".join(str(place + 1) for place in range(len(definition.grain)))}
+            """,
+            by=", ".join(definition.grain),
+            measures=measure,
+        )
+        parts.append(
+            f"select '{measure}/' || id as id, {measure}_difference as difference "
+            f"from ({differences}) as differences"
+        )
+    return Invariant(
+        name=f"{definition.mart}_has_the_records_behind_its_cells",
+        report=definition.mart,
+        words="U4: the records that the drill-down of a cell finds are distinct and as many, or worth "
+        "as much, as the cell says.",
+        sql=" union all ".join(parts),
+    )
+
+
+def _call(definition: Definition, arguments: str) -> str:
+    own = WHOLE_MART.get(definition.function)
+    return f"reports.{definition.function}({WHOLE}, {', '.join(filter(None, [arguments, own]))})"
+
+
+def _mart_in_range(definition: Definition) -> str:
+    (day, *_) = definition.dates
+    return (
+        f"reports.{definition.mart} "
+        f"where {day} >= getvariable('first_day') and {day} < getvariable('end_day')"
+    )
+
+
+def _totals(definition: Definition) -> str:
+    return ", ".join(f"sum({measure}) as {measure}" for measure in definition.additive)
+
+
+def _groups_sum_to_mart(definition: Definition) -> Invariant:
+    groups = ["none", "owner", "team"]
+    if "pipeline_id" in definition.grain:
+        groups.append("pipeline")
+    functions = " union all ".join(
+        f"select '{group}' as grouped_by, {_totals(definition)} "
+        f"from {_call(definition, f'''group_by := '{group}' ''')}"
+        for group in groups
+    )
+    marts = f"""
+        select grouped_by, mart.*
+        from (select {_totals(definition)} from {_mart_in_range(definition)}) as mart
+        cross join (select unnest({groups}) as grouped_by) as groupings
+    """
+    return Invariant(
+        name=f"{definition.mart}_is_what_its_function_adds_up_to_by_any_group",
+        report=definition.mart,
+        words="U1 and marts.md: whatever the grouping, the function's rows add up to the mart.",
+        sql=unequal_sums(
+            functions, marts, by="grouped_by", measures=", ".join(definition.additive)
+        ),
+    )
+
+
+def _buckets_sum_to_mart(definition: Definition) -> Invariant:
+    return Invariant(
+        name=f"{definition.mart}_is_what_its_function_adds_up_to_over_buckets",
+        report=definition.mart,
+        words="U2, F0: an owner's buckets add up to the owner's rows in the mart, and the last "
+        "cumulative bucket is the same sum.",
+        sql=unequal_sums(
+            f"""
+            select 'by quarter' as way, group_id as owner_id, {_totals(definition)}
+            from {_call(definition, "bucket := 'quarter'")}
+            group by group_id
+            union all
+            select 'cumulative' as way, group_id as owner_id, {_totals(definition)}
+            from {_call(definition, "bucket := 'year', cumulative := true")}
+            where bucket_start = (select max(fiscal_year_start) from core.dim_dates)
+            group by group_id
+            """,
+            f"""
+            select way, mart.*
+            from (
+                select owner_id, {_totals(definition)}
+                from {_mart_in_range(definition)}
+                group by owner_id
+            ) as mart
+            cross join (select unnest(['by quarter', 'cumulative']) as way) as ways
+            """,
+            by="way, owner_id",
+            measures=", ".join(definition.additive),
+        ),
+    )
+
+
+def _no_group_exceeds_the_whole(definition: Definition) -> Invariant:
+    counts = [measure for measure in definition.measures if measure.endswith("_count")]
+    totals = ", ".join(f"sum({count}) as {count}" for count in counts)
+    broken = " or ".join(f"owners.{count} > whole.{count}" for count in counts)
+    return Invariant(
+        name=f"{definition.mart}_counts_no_more_for_one_owner_than_for_all",
+        report=definition.mart,
+        words="U3: dropping the owner filter never lowers a count.",
+        sql=f"""
+            select owners.group_id as id, owners.*
+            from (
+                select group_id, {totals} from {_call(definition, "group_by := 'owner'")}
+                group by group_id
+            ) as owners
+            cross join (
+                select {totals} from {_call(definition, "group_by := 'none'")}
+            ) as whole
+            where {broken}
+        """,
+    )
+
+
+def _nothing_found_is_no_error(definition: Definition) -> Invariant:
+    found = " or ".join(f"coalesce({measure}, 0) <> 0" for measure in definition.measures)
+    return Invariant(
+        name=f"{definition.mart}_answers_an_empty_range_without_error",
+        report=definition.mart,
+        words="R10: over a range without a single day the function gives zeros, NULLs or no rows.",
+        sql=f"""
+            select group_id as id, *
+            from reports.{definition.function}(
+                getvariable('first_day'), getvariable('first_day'), group_by := 'none'
+            )
+            where {found}
+        """,
+    )
