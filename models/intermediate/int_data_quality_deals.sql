@@ -2,11 +2,7 @@
 with
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }}
-),
-
-stages as (
-    select * from {{ ref('int_stage_pairs_resolved') }}
+    select * from {{ ref('int_deals_judged') }}
 ),
 
 owners as (
@@ -24,17 +20,11 @@ settings as (
 judged as (
     select
         deals.*,
-        coalesce(deals.amount_in_home_currency, deals.amount) is not null as has_amount,
-        stages.stage_class,
-        stages.deal_status,
         deals.owner_id is not null and owners.owner_id is null as has_unknown_owner,
         pipelines.pipeline_id is null as has_unknown_pipeline,
         deals.deal_currency_code <> settings.company_currency and deals.hs_exchange_rate is null as lacks_rate
     from deals
     cross join settings
-    inner join stages
-        on coalesce(deals.pipeline_id, 'none') = stages.pipeline_id
-        and coalesce(deals.stage_id, 'none') = stages.stage_id
     left join owners on deals.owner_id = owners.owner_id
     left join pipelines on deals.pipeline_id = pipelines.pipeline_id
 ),
@@ -53,10 +43,10 @@ findings as (
     where has_unknown_owner
     union all
     select 'no_amount', 'amount', deal_id, deal_status from judged
-    where not has_amount
+    where company_amount is null
     union all
     select 'missing_rate', 'hs_exchange_rate', deal_id, deal_status from judged
-    where lacks_rate and has_amount
+    where lacks_rate and company_amount is not null
     union all
     select 'unknown_pipeline', 'pipeline', deal_id, deal_status from judged
     where has_unknown_pipeline
@@ -64,10 +54,8 @@ findings as (
     select 'unknown_stage', 'dealstage', deal_id, deal_status from judged
     where stage_class = 'unknown'
     union all
-    -- 16a
     select 'forecast_conflict', 'hs_manual_forecast_category', deal_id, deal_status from judged
-    where (coalesce(hs_manual_forecast_category, '') = 'CLOSED') <> (deal_status = 'won')
-        or (deal_status = 'lost' and hs_manual_forecast_category not in ('OMIT', 'CLOSED_LOST'))
+    where has_forecast_conflict
 ),
 
 final as (
