@@ -1,0 +1,103 @@
+"""The four steps of a run, as plain functions: load, build, prove, publish.
+
+Belongs here: what each step calls, in which order, and what it writes into the run's log. Dagster
+wraps them in `assets.py`; how they do it belongs to the modules that they call.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+from orchestration import checks, data_folder, dbt_runs, publish
+from orchestration.ingest.load import LoadSummary, TableSummary, load
+from orchestration.run_log import RunLog
+from orchestration.settings import Settings
+
+
+class ChecksFailed(RuntimeError):
+    """Blocking invariants are broken, so the build must not be published."""
+
+
+def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
+    """Read the source and replace the raw tables. Raises LoadError and has changed nothing then."""
+    with log.phase("Load") as phase:
+        data_folder.prepare(settings)
+        source = importlib.import_module(f"orchestration.ingest.{settings.source}")
+        loaded: list[TableSummary] = []
+
+        def hear(table: TableSummary) -> None:
+            loaded.append(table)
+            log.count(len(loaded), None, table.name)
+
+        with closing(data_folder.open_build(settings.build_path)) as connection:
+            publish.withdraw_verdict(connection)
+            summary = load(
+                connection,
+                source.read(settings, now),
+                settings,
+                now=now,
+                history_path=settings.history_path,
+                rejects_dir=settings.rejects_dir,
+                on_table=hear,
+            )
+        log.load = summary
+        phase.words = f"{summary.offered:,} rows in {len(loaded)} tables, {summary.rejected:,} rejected"
+    return summary
+
+
+def build_models(
+    settings: Settings, log: RunLog, node_count: int | None = None, selection: Sequence[str] = ()
+) -> Iterator[Mapping[str, Any]]:
+    """Build the models and run dbt's tests; yields dbt's event of each as it ends.
+
+    Without a selection everything is built anew. Raises DbtError if a model or a test failed.
+    """
+    with log.phase("Models") as phase:
+        with closing(data_folder.open_build(settings.build_path)) as connection:
+            if not selection:
+                data_folder.drop_models(connection)
+            publish.withdraw_verdict(connection)
+        build = dbt_runs.Build(settings, selection)
+        for number, event in enumerate(build.events(), start=1):
+            log.count(number, node_count, event["data"]["node_info"]["node_name"])
+            yield event
+        log.nodes = build.results
+        if not selection:
+            with closing(data_folder.open_build(settings.build_path)) as connection:
+                publish.record_verdict(connection, "models")
+        kinds = Counter(result.kind for result in build.results)
+        phase.words = f"{kinds['model'] + kinds['seed']} built, {kinds['test']} dbt tests passed"
+
+
+def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
+    """Run the invariants; yields each result. Raises ChecksFailed if blocking ones are broken."""
+    with log.phase("Checks") as phase:
+        with closing(data_folder.open_build(settings.build_path)) as connection:
+            results = checks.run_invariants(connection)
+            checks.record_warnings(connection, results)
+            broken = [result for result in results if result.blocks]
+            if not broken:
+                publish.record_verdict(connection, "invariants")
+        log.invariants = results
+        yield from results
+        if broken:
+            raise ChecksFailed(
+                f"{len(broken)} of {len(results)} invariants are broken, so nothing was published: "
+                + "; ".join(str(result) for result in broken[:5])
+            )
+        warnings = sum(not result.passed for result in results)
+        phase.words = f"{len(results) - warnings} invariants hold, {warnings} warn"
+
+
+def publish_build(settings: Settings, log: RunLog) -> publish.Published:
+    """Publish the build that has passed its checks."""
+    with log.phase("Publish") as phase:
+        published = publish.publish(settings, dbt_runs.compiled_manifest(settings))
+        log.published = published
+        phase.words = f"{len(published.row_counts)} tables, {published.function_count} functions"
+    return published
