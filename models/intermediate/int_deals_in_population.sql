@@ -1,0 +1,65 @@
+-- The deals that reports count (C10, P1), with their creation instant (H2). A deal of which nothing
+-- says when it was created stays: it counts wherever only present values are read.
+with
+
+deals as (
+    select * from {{ ref('stg_hubspot__deals') }}
+),
+
+versions as (
+    select * from {{ ref('stg_hubspot__deal_property_history') }}
+),
+
+merged as (
+    select * from {{ ref('int_deals_merged') }}
+),
+
+settings as (
+    select * from {{ ref('int_run_settings') }}
+),
+
+undated as (
+    select deal_id
+    from deals
+    where createdate is null
+        and hs_createdate is null
+        and created_at is null
+),
+
+first_versions as (
+    select
+        versions.deal_id,
+        min(versions.changed_at) as first_version_at
+    from versions
+    inner join undated on versions.deal_id = undated.deal_id
+    cross join settings
+    where versions.changed_at < settings.run_ts
+    group by versions.deal_id
+),
+
+dated as (
+    select
+        deals.*,
+        coalesce(
+            deals.createdate, deals.hs_createdate, deals.created_at, first_versions.first_version_at
+        ) as deal_created_at
+    from deals
+    left join first_versions on deals.deal_id = first_versions.deal_id
+),
+
+final as (
+    select dated.*
+    from dated
+    cross join settings
+    where dated.is_archived is not true
+        and dated.hard_deleted_at is null
+        and dated.merged_into_id is null
+        and (dated.deal_created_at is null or dated.deal_created_at < settings.run_ts)
+        and not exists (
+            select 1
+            from merged
+            where merged.merged_deal_id = dated.deal_id
+        )
+)
+
+select * from final

@@ -1,0 +1,15 @@
+-- Every owner that deals name or ever named, so that dim_owners has a row for each (P7).
+with
+
+final as (
+    select owner_id
+    from {{ ref('stg_hubspot__deals') }}
+    where owner_id is not null
+    union
+    select value as owner_id
+    from {{ ref('stg_hubspot__deal_property_history') }}
+    where property_name = 'hubspot_owner_id'
+        and value is not null
+)
+
+select * from final

@@ -1,0 +1,12 @@
+select
+    object_id as deal_id,
+    name as property_name,
+    nullif(trim(value), '') as value,
+    number_value,
+    instant_value,
+    timestamp as changed_at,
+    sequence as version_sequence,
+    source_type,
+    source_id,
+    updated_by_user_id
+from {{ source('hubspot', 'deal_property_history') }}

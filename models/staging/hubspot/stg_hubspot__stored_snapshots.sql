@@ -1,0 +1,13 @@
+select
+    snapshot_date,
+    owner_id,
+    pipeline_id,
+    stage_id,
+    forecast_category,
+    amount_band,
+    deal_status,
+    deal_count,
+    total_amount,
+    weighted_amount,
+    unknown_count
+from {{ source('hubspot', '_stored_snapshots') }}
