@@ -50,6 +50,22 @@ final as (
             when 'email' then activities.is_completed or coalesce(activities.direction, '') = 'INCOMING_EMAIL'
             else false
         end as is_on_timeline,
+        activities.activity_type = 'call' and activities.outcome_id in (
+            -- HubSpot's own outcome "Connected", whatever its label, and those that the account names (K15).
+            'f240bbac-87c9-4f6e-bf70-924b57d47db7'
+            {%- for outcome in var('connected_outcomes') %},
+            '{{ outcome | replace("'", "''") }}'
+            {%- endfor %}
+        ) as is_connected,
+        activities.activity_type = 'meeting'
+        and activities.outcome_id in ('none', 'SCHEDULED')
+        and coalesce(activities.start_at < settings.run_ts, false) as is_past_without_outcome,
+        activities.activity_type = 'task'
+        and not activities.is_completed
+        and coalesce(activities.due_at < settings.run_ts, false) as is_overdue,
+        activities.activity_type = 'task'
+        and activities.is_completed
+        and coalesce(activities.completed_at > activities.due_at, false) as is_completed_late,
         activities.open_count,
         activities.click_count,
         activities.reply_count,
