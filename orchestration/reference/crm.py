@@ -26,6 +26,7 @@ from orchestration.ingest.contract import (
 
 Row = dict[str, object]
 Stretch = tuple[datetime | None, datetime]  # (from, to]; None = from the beginning
+RejectedRow = tuple[str, int, str | None]  # table, row number in the load from 1, record id
 
 NONE_ID = "none"
 UNASSIGNED, NO_TEAM = "(Unassigned)", "(No team)"
@@ -277,6 +278,8 @@ class Crm:
     `_history_gaps` (K3); None = decide truncation here, from the versions of this one load (H4).
     `available` are the delivered (table, column) pairs; None = what the rows themselves show.
     `merged_away` adds ids per table that records outside of `tables` list as merged.
+    `rejected_rows` are the (table, row number, record id) and `rejected_values` the (table, column,
+    record id) that the load step turned away (K6); None = what the rows themselves show.
     """
 
     def __init__(
@@ -287,6 +290,8 @@ class Crm:
         gaps: list[Row] | None = None,
         available: set[tuple[str, str]] | None = None,
         merged_away: Mapping[str, set[str]] | None = None,
+        rejected_rows: list[RejectedRow] | None = None,
+        rejected_values: set[tuple[str, str, str]] | None = None,
     ) -> None:
         self.settings = settings
         self.run_ts = settings.run_ts
@@ -294,7 +299,12 @@ class Crm:
         self._available = _shown_columns(tables) if available is None else available
         self._gaps = gaps
         self._merged_outside = merged_away or {}
-        self._tables = {name: _accepted_rows(name, rows) for name, rows in tables.items()}
+        found = {name: _accepted_rows(name, rows) for name, rows in tables.items()}
+        self._tables = {name: accepted for name, (accepted, _) in found.items()}
+        self.rejected_rows = (
+            [row for _, rejected in found.values() for row in rejected] if rejected_rows is None else rejected_rows
+        )
+        self._rejected_values = rejected_values or set()
         self._stages: dict[tuple, Stage] = {}
         self._populations: dict[str, list[Row]] = {}
         self._by_id: dict[str, dict[str, Row]] = {}
@@ -325,6 +335,17 @@ class Crm:
         if column is None:
             return any(known == table for known, _ in self._available)
         return (table, column) in self._available
+
+    @cached_property
+    def rejected_values(self) -> set[tuple[str, str, str]]:
+        """(table, column, record id) of values that are not of their type; of a history, the property (H10)."""
+        uncastable = {
+            (history, row["name"], row["object_id"])
+            for history in KEPT_HISTORIES
+            for row in self.rows(history)
+            if (row["value"] or "").strip() and parse_value(row["name"], row["value"]) is None
+        }
+        return self._rejected_values | uncastable
 
     # --- time ---
 
@@ -931,12 +952,16 @@ def _shown_columns(tables: Mapping[str, list[Row]]) -> set[tuple[str, str]]:
     }
 
 
-def _accepted_rows(name: str, rows: list[Row]) -> list[Row]:
-    """Rows with all contract columns, '' as None (P18), each key once, the first one (H9, H11)."""
+def _accepted_rows(name: str, rows: list[Row]) -> tuple[list[Row], list[RejectedRow]]:
+    """Rows with all contract columns, '' as None (P18), each key once, the first one (H9, H11).
+
+    And those that are turned away: without a key, or with the key of an earlier row.
+    """
     table = TABLES[name]
     kept: dict[tuple, Row] = {}
+    rejected: list[RejectedRow] = []
     order: dict[tuple, int] = defaultdict(int)
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
         given = {column: None if value == "" else value for column, value in row.items()}
         row = dict.fromkeys(table.columns) | given
         if table.history_of and row["sequence"] is None:  # H9: file order
@@ -947,7 +972,17 @@ def _accepted_rows(name: str, rows: list[Row]) -> list[Row]:
         optional = name == "associations"  # its type_id may be missing
         if (optional or None not in key) and key not in kept:
             kept[key] = row
-    return list(kept.values())
+        else:
+            rejected.append((name, number, _record_id(name, row)))
+    return list(kept.values()), rejected
+
+
+def _record_id(name: str, row: Row) -> str | None:
+    """What people look a row up by: its id, its object's, or its key."""
+    if TABLES[name].history_of:
+        return row["object_id"]
+    parts = [str(row[column]) for column in TABLES[name].key if row[column] is not None]
+    return "/".join(parts) or None
 
 
 def _version(row: Row) -> Version:

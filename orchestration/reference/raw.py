@@ -38,6 +38,15 @@ def read_crm(cls: type[Crm], connection, restrict: Mapping[str, str], variables:
         gaps=fetch(connection, "select * from raw_hubspot._history_gaps"),
         available=available,
         merged_away=merged_away,
+        rejected_rows=[
+            (row["table_name"], row["row_number"], row["record_id"])
+            for row in fetch(connection, "select * from raw_hubspot._rejected_rows")
+        ],
+        rejected_values={
+            (row["table_name"], row["column_name"], row["record_id"])
+            for row in fetch(connection, "select * from raw_hubspot._rejected_values")
+            if not TABLES[row["table_name"]].history_of  # those of a history are still in it, as text
+        },
     )
 
 
