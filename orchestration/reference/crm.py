@@ -302,7 +302,9 @@ class Crm:
         found = {name: _accepted_rows(name, rows) for name, rows in tables.items()}
         self._tables = {name: accepted for name, (accepted, _) in found.items()}
         self.rejected_rows = (
-            [row for _, rejected in found.values() for row in rejected] if rejected_rows is None else rejected_rows
+            [row for _, rejected in found.values() for row in rejected]
+            if rejected_rows is None
+            else rejected_rows
         )
         self._rejected_values = rejected_values or set()
         self._stages: dict[tuple, Stage] = {}
@@ -338,7 +340,7 @@ class Crm:
 
     @cached_property
     def rejected_values(self) -> set[tuple[str, str, str]]:
-        """(table, column, record id) of values that are not of their type; of a history, the property (H10)."""
+        """(table, column, record id) of values not of their type; of a history, the property (H10)."""
         uncastable = {
             (history, row["name"], row["object_id"])
             for history in KEPT_HISTORIES

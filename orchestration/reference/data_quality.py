@@ -70,9 +70,7 @@ def rpt_data_quality(crm: Crm) -> list[Row]:
         for (report, issue), ids in touched.items()
     ]
     missing = {"severity": "warning", "row_count": 0, "sample_ids": None}
-    return rows + [
-        {"report": report, "issue": issue, **missing} for report, issue in missing_inputs(crm)
-    ]
+    return rows + [{"report": report, "issue": issue, **missing} for report, issue in missing_inputs(crm)]
 
 
 def _touches(finding: Finding, read: dict[str, str]) -> bool:
@@ -87,7 +85,7 @@ def _touches(finding: Finding, read: dict[str, str]) -> bool:
 
 
 def _seed(name: str) -> list[dict[str, str]]:
-    with open(PROJECT_ROOT / "seeds" / f"{name}.csv", newline="") as file:
+    with (PROJECT_ROOT / "seeds" / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
