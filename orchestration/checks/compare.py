@@ -20,7 +20,7 @@ def row_differences(
 
     Rows are matched by all columns of `expected` but `measures`. Columns that only `actual` has are
     not looked at. Decimals are compared exactly. Rows that agree in all but their measures are
-    matched in order, so that one row too many is seen.
+    matched in the order of these, so that one row too many is seen.
     Raises ValueError if `actual` lacks a column of `expected`.
     """
     if not expected:
@@ -30,7 +30,7 @@ def row_differences(
         raise ValueError(f"columns missing: {sorted(missing)}")
     values = [column for column in columns if column in set(measures)]
     keys = [column for column in columns if column not in values]
-    theirs, ours = _by_key(actual, keys), _by_key(expected, keys)
+    theirs, ours = _by_key(actual, keys, values), _by_key(expected, keys, values)
     found = []
     for key in sorted(ours.keys() | theirs.keys(), key=str):
         difference = _difference(theirs.get(key), ours.get(key), values)
@@ -41,10 +41,10 @@ def row_differences(
     return found
 
 
-def _by_key(rows: list[Row], keys: list[str]) -> dict[tuple, Row]:
+def _by_key(rows: list[Row], keys: list[str], values: list[str]) -> dict[tuple, Row]:
     """Rows by key; a key that comes again gets the next number."""
     found: dict[tuple, Row] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: [str(row[value]) for value in values]):
         key, number = tuple(row[column] for column in keys), 0
         while (*key, number) in found:
             number += 1
