@@ -68,6 +68,18 @@ class RunLog:
         """A phase has ended, well if `failure` is not set."""
 
 
+class NotifyingLog(RunLog):
+    """For runs that Dagster started: whoever is to hear of a failure does so at once."""
+
+    def __init__(self, on_failure: str | None) -> None:
+        super().__init__()
+        self._on_failure = on_failure
+
+    def show_end(self, phase: Phase) -> None:
+        if self.failure:
+            tell_failure(self._on_failure, f"{phase.name}: {self.failure}")
+
+
 class ConsoleLog(RunLog):
     """Shows one line per phase; on a terminal, a counter while it lasts."""
 

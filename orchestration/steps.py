@@ -6,7 +6,6 @@ wraps them in `assets.py`; how they do it belongs to the modules that they call.
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -15,6 +14,7 @@ from typing import Any
 
 from orchestration import checks, data_folder, dbt_runs, publish
 from orchestration.ingest.load import LoadSummary, TableSummary, load
+from orchestration.ingest.sources import read_source
 from orchestration.run_log import RunLog
 from orchestration.settings import Settings
 
@@ -27,7 +27,6 @@ def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
     """Read the source and replace the raw tables. Raises LoadError and has changed nothing then."""
     with log.phase("Load") as phase:
         data_folder.prepare(settings)
-        source = importlib.import_module(f"orchestration.ingest.{settings.source}")
         loaded: list[TableSummary] = []
 
         def hear(table: TableSummary) -> None:
@@ -38,7 +37,7 @@ def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
             publish.withdraw_verdict(connection)
             summary = load(
                 connection,
-                source.read(settings, now),
+                read_source(settings, now),
                 settings,
                 now=now,
                 history_path=settings.history_path,

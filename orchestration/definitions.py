@@ -1,0 +1,47 @@
+"""What Dagster loads: all definitions of the project.
+
+Belongs here: nothing but the assembly. Reading the manifest, parsed first where it is missing or
+stale, is all that happens at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from orchestration import assets, schedules
+from orchestration.dbt_runs import load_manifest
+from orchestration.run_log import NotifyingLog, RunLog
+from orchestration.settings import Settings, load_settings, set_tool_environment
+
+
+def build_defs(
+    *,
+    settings: Settings | None = None,
+    manifest: Mapping[str, Any] | None = None,
+    log: RunLog | None = None,
+) -> dg.Definitions:
+    """The definitions for the given settings (the environment's), manifest and run log.
+
+    Raises SettingsError for wrong settings and DbtError for a project that dbt cannot parse.
+    """
+    settings = settings or load_settings()
+    set_tool_environment(settings)
+    manifest = manifest or load_manifest(settings)
+    log = log or NotifyingLog(settings.on_failure)
+    translator = assets.Translator()
+    parts = (settings, log, manifest, translator)
+    job = schedules.sales_reports_job()
+    return dg.Definitions(
+        assets=[assets.raw_tables(*parts), assets.dbt_models(*parts), assets.published_database(*parts)],
+        asset_checks=[assets.invariant_checks(*parts)],
+        jobs=[job],
+        schedules=[schedules.daily_schedule(settings, job)],
+        resources={assets.RUN_LOCK: assets.lock_resource(settings)},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,205 @@
+"""`make run`: one run of the job in this process, with progress, a summary and an exit code.
+
+Belongs here: what a person sees of a run. Exit code 0: published; 1: not, with one message on stderr
+that says why and what to do; 130: interrupted. Whatever happens, readers keep a complete build.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import duckdb
+
+from orchestration import data_folder
+from orchestration.lock import RunUnderWay, only_run
+from orchestration.run_log import ConsoleLog, RunLog, tell_failure
+from orchestration.settings import Settings, SettingsError, load_settings, set_tool_environment
+
+DAGSTER_CONFIG = """\
+# Written by every run (orchestration/run.py).
+telemetry:
+  enabled: false
+freshness:
+  enabled: true
+# Runs start at once: the data folder's lock lets only one work, and a queue would wait for dead ones.
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: DefaultRunCoordinator
+# A run says what it does in its events; capturing its output costs processes and files.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+class RunFailed(RuntimeError):
+    """The run ended without a publication; the message says why."""
+
+
+def main() -> int:
+    """Run the job. Returns the exit code."""
+    begin = time.monotonic()
+    settings: Settings | None = None
+    try:
+        settings = load_settings()
+        set_tool_environment(settings)
+        data_folder.prepare(settings)
+        with only_run(settings.lock_path, datetime.now(UTC)):
+            log = ConsoleLog()
+            run_job(settings, log)
+        print(summary(settings, log, time.monotonic() - begin))
+    except KeyboardInterrupt:
+        print("\nStopped. The published database is as it was.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        reason = explain(error, settings)
+        print(f"\nThe run failed. {reason}", file=sys.stderr)
+        if not isinstance(error, RunUnderWay):
+            print("The published database is as it was.", file=sys.stderr)
+        command = settings.on_failure if settings else os.environ.get("SALES_REPORTS_ON_FAILURE")
+        tell_failure(command, reason)
+        return 1
+    return 0
+
+
+def run_job(settings: Settings, log: RunLog) -> None:
+    """Run Dagster's job in this process. Raises what the failing step raised."""
+    with log.phase("Start") as phase:
+        prepare_dagster(settings)
+        _keep_quiet()
+        import dagster as dg
+
+        from orchestration.definitions import build_defs
+
+        instance = dg.DagsterInstance.get()
+        job = build_defs(settings=settings, log=log).get_job_def("sales_reports")
+        phase.words = f"data folder {settings.data_dir}"
+    with instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    if log.failure:
+        raise log.failure
+    if not result.success or log.published is None:
+        raise RunFailed(_failure_in(result))
+
+
+def prepare_dagster(settings: Settings) -> None:
+    """Write Dagster's own configuration into its folder."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    (settings.dagster_home / "dagster.yaml").write_text(DAGSTER_CONFIG)
+
+
+def _keep_quiet() -> None:
+    """What libraries say to developers is no news to those who run this."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    logging.getLogger("dagster_dbt").setLevel(logging.CRITICAL)
+
+
+def _failure_in(result) -> str:
+    """Dagster's own words where no step of ours has failed."""
+    for event in result.all_events:
+        if event.is_failure and getattr(event.event_specific_data, "error", None):
+            error = event.event_specific_data.error
+            while error.cause:
+                error = error.cause
+            return error.message.strip()
+    return "Dagster did not run all steps; see `make dev`."
+
+
+def explain(error: BaseException, settings: Settings | None) -> str:
+    """One message for a person: what happened, and what to do where that is known."""
+    text = str(error).strip() or type(error).__name__
+    if is_disk_full(error):
+        folder = settings.data_dir if settings else "the data folder"
+        free = shutil.disk_usage(folder).free // 2**20 if settings and settings.data_dir.exists() else 0
+        return f"The disk that holds {folder} is full ({free} MiB free). Make room and run again. ({text})"
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {text}"
+    return text
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that no space is left."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(words in str(error) for words in ("No space left on device", "disk is full")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+# --- summary --------------------------------------------------------------------------------------
+
+
+def summary(settings: Settings, log: RunLog, seconds: float) -> str:
+    """What a run did, for the person who started it."""
+    return "\n".join(["", *_summary_lines(settings, log, seconds)])
+
+
+def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[str]:
+    load, published = log.load, log.published
+    yield f"Rows in     {load.offered:,} in {sum(t.offered > 0 for t in load.tables)} tables"
+    rejects = f"{load.rejected:,} rows and {load.rejected_values:,} values"
+    yield f"Rejected    {rejects}" + (f", listed in {load.rejects_path}" if load.rejects_path else "")
+    for note in load.notes:
+        yield f"Note        {note}"
+    yield ""
+    yield "Reports     rows"
+    for name, count in published.row_counts.items():
+        if name.startswith("reports.rpt_"):
+            yield f"  {name.removeprefix('reports.'):<42} {count:>9,}"
+    yield ""
+    tests = [node for node in log.nodes if node.kind == "test"]
+    test_warnings = [node for node in tests if node.status == "warn"]
+    passed = len(tests) - len(test_warnings)
+    broken = [result for result in log.invariants if not result.passed]
+    held = len(log.invariants) - len(broken)
+    yield f"Checks      {passed + held} passed ({passed} dbt tests, {held} invariants)"
+    for node in test_warnings:
+        yield f"  warning: {node}"
+    for result in broken:
+        yield f"  warning: {result.invariant.name}: {result.violation_count:,} (in reports.rpt_data_quality)"
+    yield ""
+    yield f"Seconds     {seconds:.1f}: " + ", ".join(
+        f"{phase.name.lower()} {phase.seconds:.1f}" for phase in log.phases
+    )
+    yield f"Database    {published.link}"
+    yield f"            build {published.path.stem}; earlier ones: `make rollback`"
+    yield ""
+    yield "Try"
+    for query in example_queries(published.path):
+        yield f"  {query}"
+
+
+def example_queries(database: os.PathLike | str) -> list[str]:
+    """Three queries that show something: over the last twelve months in which deals were won."""
+    with duckdb.connect(database, read_only=True) as connection:
+        (last,) = connection.execute(
+            "select max(close_date) from core.fct_deals, core.build_info "
+            "where deal_status = 'won' and close_date <= cast(run_ts as date)"
+        ).fetchone()
+    last = last or date(2026, 1, 1)
+    end = date(last.year + last.month // 12, last.month % 12 + 1, 1)
+    days = f"date '{end.replace(year=end.year - 1)}', date '{end}'"
+    return [
+        f"from reports.deals_won_and_lost({days});",
+        f"from reports.average_deal_size({days}, group_by := 'team', bucket := 'quarter');",
+        "select report, issue, row_count from reports.rpt_data_quality order by row_count desc;",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
