@@ -77,10 +77,11 @@ def create_reject_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create or replace temp table {name} ({listed})")
 
 
-def matched_columns(table: Table, delivered: list[str]) -> dict[str, str]:
+def matched_columns(table: Table, delivered: list[str], fill_required: bool) -> dict[str, str]:
     """The contract's columns among the delivered ones: contract name → delivered name.
 
-    Names match whatever their case and outer blanks. Raises `Unreadable` for two of one name.
+    Names match whatever their case and outer blanks. Raises `Unreadable` for two columns of one name
+    and, unless `fill_required`, for missing required columns.
     """
     by_name: dict[str, str] = {}
     for name in delivered:
@@ -88,23 +89,34 @@ def matched_columns(table: Table, delivered: list[str]) -> dict[str, str]:
         if known in by_name:
             raise Unreadable(f"two columns are called {known!r}; keep one of them")
         by_name[known] = name
+    missing = sorted(table.required_columns - set(by_name))
+    if missing and not fill_required:
+        raise Unreadable(
+            f"required column{'s' * (len(missing) > 1)} missing: {', '.join(missing)} "
+            f"(found: {', '.join(delivered)})"
+        )
     return {column: by_name[column] for column in table.columns if column in by_name}
 
 
 def accept(
-    connection: duckdb.DuckDBPyConnection, table: Table, offer: OfferedTable, load_id: str
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    offer: OfferedTable,
+    load_id: str,
+    *,
+    fill_required: bool,
 ) -> Accepted:
     """Read, type and check one table. Raises `Unreadable` or `duckdb.Error` if it cannot be read."""
     work = _Acceptance(connection, table, load_id)
     try:
         offer.stage(connection, "offered")
-        work.type_columns()
+        work.type_columns(fill_required)
         work.find_rejected_rows()
         work.record_rejected_rows()
         work.record_rejected_values()
         work.remove_rejected_rows()
     finally:
-        for name in ("offered", "offered_unreadable", "crowd", "turned_away"):
+        for name in ("offered", "offered_unreadable", "careful_rows", "crowd", "turned_away"):
             connection.execute(f"drop table if exists temp.{name}")
     return work.result
 
@@ -130,10 +142,10 @@ class _Acceptance:
 
     # --- types ---
 
-    def type_columns(self) -> None:
+    def type_columns(self, fill_required: bool) -> None:
         """Create the accepted table: every column of the contract, then the account's own as text."""
         kinds = {row[0]: row[1] for row in self.execute("describe offered").fetchall()}
-        matched = matched_columns(self.table, list(kinds))
+        matched = matched_columns(self.table, list(kinds), fill_required)
         custom = [name for name in kinds if name not in matched.values() and name.strip()]
         self.result.custom = custom
         self.result.delivered = [*matched, *custom]

@@ -9,7 +9,7 @@ step's business (`load.py`), the same for all sources (K6).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -34,11 +34,11 @@ class LoadError(ValueError):
 class OfferedTable(Protocol):
     """The rows that a source has of one table."""
 
-    def columns(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        """The names of the delivered columns, verbatim. May raise `Unreadable`."""
+    place: str
+    """Where they come from, for messages: a file's name. May be empty."""
 
     def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> None:
-        """Create the temporary table `into`: the delivered columns, rows in the source's order.
+        """Create the temporary table `into`: delivered columns and rows, in the source's order.
 
         Rows that cannot be read go to the temporary table `<into>_unreadable` (row_number, reason,
         raw), which exists only where there may be some. Raises `Unreadable` or a `duckdb.Error`
@@ -61,9 +61,11 @@ class Delivery:
     read_until: datetime | None = None
     """The instant up to which the source was read (H12). None: the newest `_loaded_at` of its rows,
     else the instant of the load."""
-    problems: Sequence[str] = field(default=())
+    place: str = ""
+    """Where tables are looked for, for messages about missing ones."""
+    problems: Sequence[str] = ()
     """What the source found wrong with itself. The load step adds its own and stops."""
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
     """What a person should hear of, though it stops nothing."""
 
 
@@ -72,9 +74,7 @@ class ArrowRows:
     """Rows in an Arrow table, typed or text."""
 
     rows: pa.Table
-
-    def columns(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        return self.rows.column_names
+    place: str = ""
 
     def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> None:
         connection.register("arrow_rows", self.rows)

@@ -30,7 +30,6 @@ from orchestration.ingest.accept import (
     Accepted,
     accept,
     create_reject_tables,
-    matched_columns,
 )
 from orchestration.ingest.contract import (
     DEFAULT_CALL_DISPOSITIONS,
@@ -143,7 +142,6 @@ class _Load:
         self.notes = list(delivery.notes)
         self.accepted: dict[str, Accepted] = {}
         self.summaries: dict[str, TableSummary] = {}
-        self.started: dict[str, datetime] = {}
 
     def execute(self, sql: str, parameters: dict | None = None):
         return self.connection.execute(sql, parameters or {})
@@ -194,11 +192,11 @@ class _Load:
                 self.summaries[name] = TableSummary(name, ABSENT)
                 continue
             try:
-                if self.lacks_columns(table, offer.columns(self.connection)):
-                    continue
-                accepted = accept(self.connection, table, offer, self.load_id)
+                accepted = accept(
+                    self.connection, table, offer, self.load_id, fill_required=self.fill_required
+                )
             except (Unreadable, duckdb.Error) as error:
-                self.problems.append(f"{name}: cannot be read: {_first_line(error)}")
+                self.problems.append(f"{offer.place or name}: {_first_line(error)}")
                 continue
             self.accepted[name] = accepted
             self.summaries[name] = TableSummary(
@@ -215,20 +213,10 @@ class _Load:
         self.problems += [f"{name}: no table of the contract (raw_tables.md)" for name in unknown]
         if not self.delivery.problems and not self.fill_required:
             self.problems += [
-                f"{name}: required and not delivered"
+                f"{name}: this table is required; it is not there{self.delivery.place and f' {self.delivery.place}'}"
                 for name, table in TABLES.items()
                 if table.required and name not in self.delivery.tables
             ]
-
-    def lacks_columns(self, table: Table, delivered: list[str]) -> bool:
-        missing = sorted(table.required_columns - set(matched_columns(table, delivered)))
-        if self.fill_required or not missing:
-            return False
-        self.problems.append(
-            f"{table.name}: required column{'s' * (len(missing) > 1)} missing: {', '.join(missing)} "
-            f"(found: {', '.join(delivered) or 'none'})"
-        )
-        return True
 
     def newest_row(self) -> datetime | None:
         """The newest `_loaded_at` that the source gives (H12)."""
