@@ -200,12 +200,15 @@ cross join buckets
 {%- endmacro %}
 
 
-{# The report's columns: `bucket_start` and the place in the team tree only where they are asked. #}
-{% macro report_columns() -%}
+{#
+  The report's columns: `bucket_start` and the place in the team tree only where they are asked,
+  never those that only serve the order.
+#}
+{% macro report_columns(order_only=[]) -%}
 columns(lambda c:
     (c <> 'bucket_start' or bucket is not null)
     and (c not in ('parent_team_id', 'depth') or (group_by = 'team' and include_subteams))
-    and c <> 'is_last_bucket'
+    and c not in ({{ quoted(['is_last_bucket'] + order_only) }})
 )
 {%- endmacro %}
 
