@@ -2,7 +2,7 @@
 
 Belongs here: instants (integer milliseconds since 1970, UTC) from local days and hours, working days,
 and the arrival of numbered things. Local days are proleptic ordinals (`date.toordinal`). Nothing here
-reads the clock except `last_midnight`, the default end of the demo.
+reads the clock.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ _GROWTH_PER_YEAR = 0.12
 _HOLIDAYS = {(1, 1), (7, 4), (12, 24), (12, 25), (12, 31)}
 
 
-def last_midnight(time_zone: str = TIME_ZONE) -> datetime:
-    """The last local midnight (UTC instant): the default end. The only reader of the clock here."""
-    today = datetime.now(ZoneInfo(time_zone)).date()
-    return datetime.combine(today, time(), ZoneInfo(time_zone)).astimezone(UTC)
+def last_midnight(now: datetime) -> datetime:
+    """The last local midnight (UTC instant) of the company: the default end."""
+    return datetime.combine(now.astimezone(ZONE).date(), time(), ZONE).astimezone(UTC)
 
 
 def to_ms(instant: datetime) -> int:
@@ -58,6 +57,19 @@ def at(day: int, hour: float) -> int:
     return (day - _EPOCH) * DAY + int(hour * HOUR) - _offset(day)
 
 
+IMPORTED = at(GO_LIVE, 2)
+"""When the records of before GO_LIVE came in, in one import."""
+
+
+FIRST_END = at(GO_LIVE + 1, 0)
+"""The earliest end of the demo: one day after the import."""
+
+
+def entered(born: int) -> int:
+    """Since when a record born at an instant is in this CRM."""
+    return max(born, IMPORTED)
+
+
 def day_of(instant: int) -> int:
     """The local day of an instant (C3)."""
     return datetime.fromtimestamp(instant / 1000, ZONE).toordinal()
@@ -73,6 +85,11 @@ def iso(instant: int) -> str:
     """The instant as HubSpot writes it in property values: ISO 8601 with milliseconds and Z."""
     text = datetime.fromtimestamp(instant // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{instant % 1000:03d}Z"
+
+
+def weekday(day: int) -> int:
+    """0 = Monday."""
+    return (day + 6) % 7
 
 
 def month_start(day: int, months: int = 0) -> int:
@@ -165,8 +182,8 @@ def later(rng: Random, instant: int, days: float) -> int:
     return instant + 30 * SECOND + int(rng.random() * HOUR)
 
 
-def dst_switches(first: int, last: int) -> Iterator[int]:
-    """The local days between `first` and `last` on which the clocks change."""
-    for day in range(first, last):
-        if _offset(day) != _offset(day - 1):
-            yield day
+@lru_cache(None)
+def switches_near(day: int, days: int) -> tuple[int, ...]:
+    """The local days, at most so many days away, on which the clocks change."""
+    near = range(day - days, day + days + 1)
+    return tuple(each for each in near if _offset(each) != _offset(each - 1))

@@ -11,6 +11,7 @@ this CRM in December 2024, fiscal year from February, New York time, US dollars;
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -57,9 +58,6 @@ class Pipeline:
     won: tuple[Stage, ...]
     lost: tuple[Stage, ...]
 
-    def stage(self, stage_id: str) -> Stage:
-        return next(s for s in (*self.stages, *self.won, *self.lost) if s.id == stage_id)
-
 
 NEW_BUSINESS = Pipeline(
     "default",
@@ -78,9 +76,9 @@ RENEWALS = Pipeline(
     "renewals",
     "Renewals & Expansion",
     (
-        Stage("ren_due", "Renewal due", 0.5, 16, 0.93),
-        Stage("ren_review", "Usage review", 0.7, 14, 0.9, "BEST_CASE"),
-        Stage("ren_negotiation", "Negotiation", 0.85, 9, 0.9, "COMMIT"),
+        Stage("ren_due", "Renewal due", 0.5, 16, 0.955),
+        Stage("ren_review", "Usage review", 0.7, 14, 0.94, "BEST_CASE"),
+        Stage("ren_negotiation", "Negotiation", 0.85, 9, 0.94, "COMMIT"),
     ),
     (
         Stage("ren_won", "Renewed", 1, category="CLOSED"),
@@ -113,6 +111,17 @@ DELETED_STAGE_ON = _day(2025, 7, 15)
 ARCHIVED_STAGE = Stage("170553999", "On hold", 0.15, 25, 1)
 ARCHIVED_STAGE_ON = _day(2026, 3, 2)
 
+_STAGES = {
+    (pipeline.id, stage.id): stage
+    for pipeline in PIPELINES.values()
+    for stage in (*pipeline.stages, *pipeline.won, *pipeline.lost)
+} | {(NEW_BUSINESS.id, stage.id): stage for stage in (DELETED_STAGE, ARCHIVED_STAGE)}
+
+
+def stage(pipeline_id: str, stage_id: str) -> Stage:
+    """Any stage that a deal was ever in."""
+    return _STAGES[pipeline_id, stage_id]
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -128,7 +137,7 @@ class Segment:
 
 SEGMENTS = {
     "commercial": Segment(NEW_BUSINESS, 0.45, 9_500, 0.75, 0.9, 1.0),
-    "enterprise": Segment(NEW_BUSINESS, 0.1, 42_000, 0.7, 1.75, 0.95),
+    "enterprise": Segment(NEW_BUSINESS, 0.1, 42_000, 0.7, 1.35, 0.95),
     "emea": Segment(NEW_BUSINESS, 0.25, 14_000, 0.75, 1.1, 1.0),
     "channel": Segment(CHANNEL, 0.1, 12_000, 0.85, 1.2, 1.0),
     "renewals": Segment(RENEWALS, 0.1, 15_000, 0.65, 1.0, 1.0),
@@ -180,31 +189,31 @@ def _rep(number: int, name: str, team: str | None, deals: dict[str, float], *tra
 #        skill  pace  activity  optimism  push  response  quota
 REPS = (
     _rep(1, "Grace Holloway", "110", {"enterprise": 0.5, "commercial": 0.1},
-         1.2, 1.0, 0.7, 0.95, 0.75, 6.0, 24_000),
+         1.2, 1.0, 0.7, 0.9, 0.75, 4.0, 45_000),
     _rep(2, "Marcus Bell", "111", {"commercial": 1.0},
-         1.0, 0.8, 1.5, 0.8, 0.85, 0.9, 30_000),
+         1.0, 0.85, 1.5, 0.85, 0.85, 0.9, 49_000),
     _rep(3, "Priya Raman", "111", {"commercial": 0.8, "enterprise": 0.1},
-         1.5, 0.9, 1.25, 0.95, 0.8, 1.3, 36_000, extra_teams=("112",)),
+         1.5, 0.95, 1.25, 1.15, 0.8, 1.3, 58_000, extra_teams=("112",)),
     _rep(4, "Tyler Okafor", "111", {"commercial": 0.7},
-         0.8, 1.15, 1.2, 0.65, 0.7, 3.0, 14_000, joined=_day(2026, 3, 2)),
+         0.8, 1.2, 1.2, 0.55, 0.75, 2.6, 24_000, joined=_day(2026, 3, 2)),
     _rep(5, "Dana Whitfield", "112", {"enterprise": 1.0},
-         1.1, 1.15, 1.0, 0.85, 0.9, 5.0, 34_000),
+         1.05, 1.1, 1.0, 0.7, 0.9, 3.2, 92_000),
     _rep(6, "Katharina Vogel", "121", {"emea": 1.0},
-         1.25, 1.0, 1.0, 1.0, 0.85, 2.5, 30_000, currency="EUR"),
+         1.25, 1.0, 1.0, 1.3, 0.85, 2.0, 54_000, currency="EUR"),
     _rep(7, "Jonas de Wit", "121", {"emea": 0.8},
-         0.75, 1.2, 0.8, 0.55, 0.95, 9.0, 15_000, currency="EUR"),
+         0.75, 1.2, 0.8, 0.45, 0.95, 6.0, 34_000, currency="EUR"),
     _rep(8, "Aoife Brennan", "122", {"emea": 0.8},
-         1.05, 0.95, 1.1, 0.8, 0.6, 2.0, 22_000, currency="EUR"),
+         1.05, 0.95, 1.1, 0.8, 0.6, 1.6, 46_000, currency="EUR"),
     _rep(9, "Sam Rivera", "200", {"renewals": 1.0},
-         1.1, 1.0, 0.8, 1.0, 0.5, 4.0, 40_000, extra_teams=("111",)),
+         1.1, 1.0, 0.8, 1.2, 0.5, 3.0, 125_000, extra_teams=("111",)),
     _rep(10, "Nadia Haddad", None, {"channel": 1.0},
-         1.0, 1.1, 0.7, 0.75, 0.55, 12.0, 16_000),
+         1.0, 1.1, 0.7, 0.75, 0.55, 5.0, 40_000),
     _rep(11, "Luis Ortega", "112", {"enterprise": 0.8},
-         0.9, 1.2, 0.8, 0.7, 0.6, 8.0, 20_000, left=_day(2025, 1, 31)),
+         0.9, 1.2, 0.8, 0.7, 0.6, 5.0, 50_000, left=_day(2025, 1, 31)),
     _rep(12, "Erik Lindström", "122", {"emea": 0.9},
-         0.85, 1.1, 0.7, 0.7, 0.5, 7.0, 18_000, currency="EUR", left=_day(2025, 9, 12)),
+         0.85, 1.1, 0.7, 0.7, 0.5, 5.0, 30_000, currency="EUR", left=_day(2025, 9, 12)),
     _rep(13, "Megan Doyle", "111", {"commercial": 0.8},
-         0.9, 0.95, 1.0, 0.75, 0.7, 2.0, 22_000, left=_day(2026, 2, 20)),
+         0.9, 0.95, 1.0, 0.75, 0.7, 2.0, 36_000, left=_day(2026, 2, 20)),
 )  # fmt: skip
 REP_BY_OWNER = {rep.owner_id: rep for rep in REPS}
 
@@ -243,6 +252,8 @@ DISPOSITIONS = (
     (INTERESTED_OUTCOME, "Interested – follow up", False),
     (CALLBACK_OUTCOME, "Callback promised", True),
 )
+OUTCOMES_CLEANED_ON = _day(2025, 9, 1)
+"""From here on nobody uses the deleted outcomes."""
 OUTCOMES = {label: outcome_id for outcome_id, label, _ in DISPOSITIONS}
 
 LIVE_CHAT, MESSENGER, TEAM_EMAIL, WHATSAPP = "1000", "1001", "1002", "1007"
@@ -290,6 +301,15 @@ def rate_at(seed: int, currency: str, instant: int) -> Decimal:
     if quarter_instant(quarter) > instant:
         quarter = max(0, quarter - 1)
     return _rate(seed, currency, quarter)
+
+
+def rate_instants(start: int, end: int) -> Iterator[int]:
+    """When new rates are entered between two instants."""
+    quarter = _quarters_since_opening(start)
+    while quarter_instant(quarter) < end:
+        if quarter_instant(quarter) > start:
+            yield quarter_instant(quarter)
+        quarter += 1
 
 
 def pick_rep(rng: Random, segment: str, day: int) -> Rep:
@@ -478,7 +498,7 @@ def _write_goals(crm: Crm, seed: int, size: int) -> None:
                     currency=rep.currency,
                     **revenue,
                 )
-        quarters = [month for month in months if month == clock.quarter_start(month)]
+        quarters = [month for month in months if clock.quarter_end(month) == clock.month_start(month, 3) - 1]
         for team, _, _ in TEAMS:
             members = [
                 rep for rep in REPS if rep.left is None and _is_in(rep.team, team) and rep.joined < first

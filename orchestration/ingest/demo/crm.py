@@ -1,14 +1,14 @@
 """The growing CRM: rows and property versions, cut at the end instant, as typed Arrow tables.
 
 Belongs here: what "at the end" means for every kind of row, HubSpot's caps on kept versions, and the
-types of the contract. What happens in the company is none of this module's business.
+tables of the contract. What happens in the company is none of this module's business.
 
 Inside the demo, instants are milliseconds since 1970 and money is whole cents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,25 +18,23 @@ import pyarrow as pa
 from orchestration.ingest import contract
 
 from . import clock
+from .columns import column
 
-_ARROW = {
-    contract.TEXT: pa.string(),
-    contract.DECIMAL: pa.decimal128(38, 10),
-    contract.INTEGER: pa.int64(),
-    contract.BOOLEAN: pa.bool_(),
-    contract.DATE: pa.date32(),
-    contract.INSTANT: pa.timestamp("us", tz="UTC"),
-}
 CENT = Decimal("0.01")
 
 # Which number space a record's id comes from; ids of different objects never collide.
 _ID_BASES = {
     "deal": 18_000_000_000,
     "duplicate deal": 19_000_000_000,
+    "deal split": 20_000_000_000,
     "company": 21_000_000_000,
+    "base company": 22_000_000_000,
+    "prospect company": 23_000_000_000,
     "contact": 50_000_000_000,
-    "lead": 41_000_000_000,
-    "thread": 7_000_000_000,
+    "base contact": 52_000_000_000,
+    "prospect": 53_000_000_000,
+    "duplicate contact": 55_000_000_000,
+    "anonymous thread": 8_000_000_000,
 }
 
 
@@ -80,10 +78,22 @@ class Timeline(dict[str, list[Version]]):
             value = version.value
         return value
 
+    def since(self, name: str, instant: int) -> int | None:
+        """Timestamp of the version in force before an instant."""
+        past = [version.timestamp for version in self.get(name, ()) if version.timestamp < instant]
+        return past[-1] if past else None
+
+    def forget_from(self, instant: int) -> None:
+        """Nothing happens to a record from here on."""
+        for name, versions in self.items():
+            self[name] = [version for version in versions if version.timestamp < instant]
+
     def last_change(self, instant: int) -> int | None:
         """Timestamp of the last version of any property before an instant."""
-        past = [v.timestamp for versions in self.values() for v in versions if v.timestamp < instant]
-        return max(past, default=None)
+        return max(
+            (v.timestamp for versions in self.values() for v in versions if v.timestamp < instant),
+            default=None,
+        )
 
     def import_before(self, instant: int) -> None:
         """Forget the path before an import: it brings only the values of that moment."""
@@ -215,16 +225,10 @@ def _epoch_text(instant: int | None) -> str | None:
     return None if instant is None else str(instant)
 
 
-def _column(values: Iterable[Any], kind: str) -> pa.Array:
-    if kind == contract.INSTANT:
-        return pa.array(values, pa.timestamp("ms", tz="UTC")).cast(_ARROW[kind])
-    return pa.array(values, _ARROW[kind])
-
-
 def _table(table: contract.Table, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table(
         {
-            name: _column([row.get(name) for row in rows], kind)
+            name: column([row.get(name) for row in rows], kind)
             for name, kind in table.columns.items()
             if name != "_loaded_at"
         }
@@ -238,7 +242,7 @@ def _history_table(table: contract.Table, rows: list[tuple]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     return pa.table(
         {
-            name: _column(list(values), table.columns[name])
+            name: column(values, table.columns[name])
             for name, values in zip(names, columns, strict=True)
         }
     )
