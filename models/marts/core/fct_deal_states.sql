@@ -66,6 +66,10 @@ final as (
         row_number() over (partition by judged.deal_id order by judged.valid_from) as state_number,
         judged.valid_from,
         lead(judged.valid_from) over (partition by judged.deal_id order by judged.valid_from) as valid_to,
+        {{ local_date('judged.valid_from', 'settings.time_zone') }} as valid_from_date,
+        lead({{ local_date('judged.valid_from', 'settings.time_zone') }}) over (
+            partition by judged.deal_id order by judged.valid_from
+        ) as valid_to_date,
         judged.pipeline_id,
         judged.stage_id,
         judged.stage_pipeline_id,

@@ -1,0 +1,124 @@
+{{ report_function(
+    group_by=['stage', 'category', 'changed_by'],
+    arguments={
+        'close_from': none,
+        'close_to': none,
+        'categories': {'each_of': deal_change_categories()},
+    },
+) }}
+
+with
+
+request as materialized (
+    {{ report_request(problems=[wrong_close_range()]) }}
+),
+
+buckets as (
+    select buckets.*
+    from request
+    cross join {{ report_buckets() }} as buckets
+),
+
+scope as (
+    select * from {{ report_deal_scope() }}
+),
+
+-- A bucket has its own days as change range, and as close-date range unless that is given.
+changes as (
+    select
+        scope.* replace (
+            case group_by
+                when 'stage' then mart.stage_id
+                when 'category' then mart.category
+                when 'changed_by' then mart.changed_by_owner_id
+                else scope.group_id
+            end as group_id,
+            case group_by
+                -- One id is one group, even where two pipelines call it differently.
+                when 'stage' then min(mart.stage_label) over (partition by mart.stage_id)
+                when 'category' then mart.category
+                when 'changed_by' then mart.changed_by_name
+                else scope.group_label
+            end as group_label
+        ),
+        buckets.bucket_start,
+        mart.deal_id,
+        mart.category,
+        coalesce(
+            mart.frame_date >= cast(coalesce(close_from, buckets.first_day) as date)
+            and mart.frame_date < cast(coalesce(close_to, buckets.end_day) as date),
+            false
+        ) as is_inside,
+        mart.delta_amount,
+        coalesce(mart.delta_amount, mart.deal_amount, 0) as amount,
+        mart.changed_at,
+        mart.change_id
+    from {{ ref('rpt_deal_change_history') }} as mart
+    inner join scope
+        on mart.owner_id = scope.owner_id
+        and mart.pipeline_id = scope.pipeline_id
+    inner join buckets
+        on mart.changed_date >= buckets.first_day
+        and mart.changed_date < buckets.end_day
+),
+
+deal_cells as (
+    select
+        group_id,
+        bucket_start,
+        category,
+        is_inside,
+        deal_id,
+        count(*) as change_count,
+        sum(amount) as amount,
+        arg_max(amount, (changed_at, change_id)) as last_amount,
+        sum(sum(delta_amount)) over (
+            partition by case group_by when 'category' then 'all' else group_id end, bucket_start, is_inside, deal_id
+        ) as net_delta
+    from changes
+    group by all
+),
+
+-- Net: what is left when each deal counts once. An amount that went up and down again is no change.
+net_cells as (
+    select
+        *,
+        case category
+            when 'amount_increased' then greatest(net_delta, 0)
+            when 'amount_decreased' then least(net_delta, 0)
+            else last_amount
+        end as net_amount
+    from deal_cells
+    where categories is null or category in (select unnest(cast(categories as varchar[])))
+),
+
+spine as (
+    {{ report_spine('changes', ['category', 'is_inside']) }}
+    union
+    select 'all', 'all', null, null, buckets.bucket_start, category, is_inside, buckets.is_last_bucket
+    from buckets
+    cross join (select unnest({{ deal_change_categories() }}) as category) as all_categories
+    cross join (values (true), (false)) as sides (is_inside)
+    where group_by = 'none'
+),
+
+final as (
+    select
+        spine.*,
+        count(net_cells.deal_id) as deal_count,
+        cast(coalesce(sum(net_cells.change_count), 0) as bigint) as change_count,
+        coalesce(sum(net_cells.amount), 0) as amount,
+        coalesce(sum(net_cells.net_amount), 0) as net_amount
+    from spine
+    left join net_cells
+        on spine.group_id = net_cells.group_id
+        and spine.bucket_start = net_cells.bucket_start
+        and spine.category = net_cells.category
+        and spine.is_inside = net_cells.is_inside
+    where categories is null or spine.category in (select unnest(cast(categories as varchar[])))
+    group by all
+)
+
+select {{ report_columns() }}
+from final
+order by {{ report_order('deal_count', then=['list_position(' ~ deal_change_categories() ~ ', category)', 'is_inside desc']) }}
