@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import duckdb
 
@@ -109,12 +108,16 @@ def accept(
     """Read, type and check one table. Raises `Unreadable` or `duckdb.Error` if it cannot be read."""
     work = _Acceptance(connection, table, load_id)
     try:
-        offer.stage(connection, "offered")
+        has_unreadable = offer.stage(connection, "offered")
         work.type_columns(fill_required)
-        work.find_rejected_rows()
-        work.record_rejected_rows()
+        work.count_values()
+        if work.has_missing_keys() or work.has_crowds():
+            work.find_rows_to_turn_away()
+            work.record_rows_turned_away()
+        if has_unreadable:
+            work.record_unreadable_rows()
         work.record_rejected_values()
-        work.remove_rejected_rows()
+        work.remove_rows_turned_away()
     finally:
         for name in ("offered", "offered_unreadable", "careful_rows", "crowd", "turned_away"):
             connection.execute(f"drop table if exists temp.{name}")
@@ -127,213 +130,208 @@ class _Acceptance:
     def __init__(self, connection, table: Table, load_id: str) -> None:
         self.connection = connection
         self.table = table
-        self.load_id = load_id
         self.result = Accepted(table)
+        self.relation = self.result.relation
         # Versions at one instant are told apart by their sequence, which may have to be found (H9).
-        self.key = [column for column in table.key if not (table.history_of and column == "sequence")]
-        self.needed = [column for column in self.key if (table.name, column) != ("associations", "type_id")]
-
-    @property
-    def relation(self) -> str:
-        return self.result.relation
+        self.key = [c for c in table.key if not (table.history_of and c == "sequence")]
+        # An optional part of a key may be missing: two such rows have the same key.
+        self.needed = [c for c in self.key if (table.name, c) != ("associations", "type_id")]
+        self.has_key = " and ".join(f"{quoted(column)} is not null" for column in self.needed)
+        self.turned_away = False
+        self.labels = f"{literal(load_id)} as load_id, {literal(table.name)} as table_name"
 
     def execute(self, sql: str):
         return self.connection.execute(sql)
+
+    def kind(self, column: str) -> str:
+        """The type that the contract wants; columns of the account's own are text."""
+        return self.table.columns.get(column, TEXT)
 
     # --- types ---
 
     def type_columns(self, fill_required: bool) -> None:
         """Create the accepted table: every column of the contract, then the account's own as text."""
-        kinds = {row[0]: row[1] for row in self.execute("describe offered").fetchall()}
-        matched = matched_columns(self.table, list(kinds), fill_required)
-        custom = [name for name in kinds if name not in matched.values() and name.strip()]
+        offered = {row[0]: row[1] for row in self.execute("describe offered").fetchall()}
+        matched = matched_columns(self.table, list(offered), fill_required)
+        custom = [name for name in offered if name not in matched.values() and name.strip()]
+        self.sources = {**matched, **{name: name for name in custom}}
+        self.types = {column: offered[source] for column, source in self.sources.items()}
         self.result.custom = custom
         self.result.delivered = [*matched, *custom]
-        self.sources = {**matched, **{name: name for name in custom}}
-        self.kinds = {name: kinds[source] for name, source in self.sources.items()}
+        listed = ", ".join(
+            f"{self.typed(column)} as {quoted(column)}" for column in [*self.table.columns, *custom]
+        )
+        self.execute(
+            f"create or replace temp table {self.relation} as select rowid + 1 as _row, {listed} from offered"
+        )
 
-        listed = ["rowid + 1 as _row"]
-        for column, kind in self.table.columns.items():
-            if column in matched:
-                value = values.typed(quoted(matched[column]), self.kinds[column], kind)
-                if column in self.key and kind == TEXT:
-                    value = f"nullif({value}, '')"
-            else:
-                value = f"cast(null as {values.SQL_TYPES[kind]})"
-            listed.append(f"{value} as {quoted(column)}")
-        listed += [
-            f"{values.typed(quoted(name), self.kinds[name], TEXT)} as {quoted(name)}" for name in custom
-        ]
-        self.execute(f"create or replace temp table {self.relation} as select {', '.join(listed)} from offered")
+    def typed(self, column: str) -> str:
+        if column not in self.sources:
+            return f"cast(null as {values.SQL_TYPES[self.kind(column)]})"
+        value = values.typed(quoted(self.sources[column]), self.types[column], self.kind(column))
+        if column in self.key and self.kind(column) == TEXT:
+            return f"case when trim({value}) <> '' then {value} end"  # a blank is no key
+        return value
 
-    def wanted_kind(self, column: str) -> str:
-        return self.table.columns.get(column, TEXT)
+    def is_filled(self, column: str, alias: str = "") -> str:
+        return values.is_filled(alias + quoted(self.sources[column]), self.types[column], self.kind(column))
+
+    def count_values(self) -> None:
+        """Rows, and per column the values delivered and the values typed."""
+        columns = list(self.sources)
+        filled = ", ".join(f"count(case when {self.is_filled(column)} then 1 end)" for column in columns)
+        typed = ", ".join(f"count({quoted(column)})" for column in columns)
+        count, *delivered = self.execute(f"select count(*), {filled} from offered").fetchone()
+        (*cast,) = self.execute(f"select {typed} from {self.relation}").fetchone()
+        self.result.offered = count
+        self.result.filled = Counter(dict(zip(columns, delivered, strict=True)))
+        self.typed_count = Counter(dict(zip(columns, cast, strict=True)))
 
     # --- rows ---
 
-    def find_rejected_rows(self) -> None:
-        """`turned_away`: rows without a key, and rows whose key an earlier row has (H11)."""
-        missing = " or ".join(f"{self.is_missing(column)}" for column in self.needed)
+    def has_missing_keys(self) -> bool:
+        return any(self.typed_count[column] < self.result.offered for column in self.needed)
+
+    def has_crowds(self) -> bool:
+        """Whether several rows have one key, or several versions one instant."""
+        return bool(self.count(f"select count(*) from ({self.crowded_keys()}) as crowded"))
+
+    def crowded_keys(self) -> str:
+        key = ", ".join(quoted(column) for column in self.key)
+        return f"select {key} from {self.relation} where {self.has_key} group by {key} having count(*) > 1"
+
+    def find_rows_to_turn_away(self) -> None:
+        """`turned_away`: rows without a key, and rows whose key an earlier row has (H11).
+
+        `crowd`: the rows that share a key; versions with the sequence that they have or get (H9).
+        """
         reasons = ", ".join(
-            f"case when {self.is_missing(column)} then {literal(self.missing_reason(column))} end"
+            f"case when {quoted(column)} is null then {literal(self.missing_reason(column))} end"
             for column in self.needed
         )
-        self.execute(
-            f"create or replace temp table turned_away as "
-            f"select _row, concat_ws('; ', {reasons}) as reason from {self.relation} where {missing}"
-        )
-        # An optional part of a key may be missing: two such rows have the same key.
-        key = ", ".join(
-            quoted(column) if column in self.needed else f"coalesce({quoted(column)}, '')"
-            for column in self.key
-        )
+        same_key = " and ".join(f"a.{quoted(c)} is not distinct from k.{quoted(c)}" for c in self.key)
         sequence = "sequence" if self.table.history_of else "cast(null as bigint)"
+        same_row = "key_number, sequence" if self.table.history_of else "key_number"
         self.execute(
             f"""
             create or replace temp table crowd as
-            with keys as (
-                select row({key}) as key, _row, {sequence} as sequence from {self.relation}
-                where not ({missing})
+            with crowded as (
+                select *, row_number() over () as key_number from ({self.crowded_keys()}) as k
             ),
 
-            crowded as (
-                select row({key}) as key from {self.relation}
-                where not ({missing})
-                group by {key}
-                having count(*) > 1
+            members as (
+                select k.key_number, a._row, {sequence} as sequence
+                from {self.relation} as a
+                inner join crowded as k on {same_key}
             ),
 
-            -- H9: a missing sequence is the order of the rows, after the sequences that are given.
+            -- A missing sequence is the order of the rows, after the sequences that are given.
             placed as (
                 select
-                    key,
+                    key_number,
                     _row,
                     coalesce(
                         sequence,
-                        coalesce(max(sequence) over (partition by key), -1)
-                        + row_number() over (partition by key, sequence is null order by _row)
+                        coalesce(max(sequence) over (partition by key_number), -1)
+                        + row_number() over (partition by key_number, sequence is null order by _row)
                     ) as sequence
-                from keys semi join crowded using (key)
+                from members
             )
 
-            select
-                _row,
-                sequence,
-                min(_row) over (partition by {"key, sequence" if self.table.history_of else "key"}) as first_row
+            select _row, sequence, min(_row) over (partition by {same_row}) as first_row
             from placed
             """
         )
         self.execute(
-            "insert into turned_away select _row, 'same key as row ' || first_row from crowd where _row > first_row"
+            f"""
+            create or replace temp table turned_away as
+            select _row, concat_ws('; ', {reasons}) as reason from {self.relation} where not ({self.has_key})
+            union all
+            select _row, 'same key as row ' || first_row from crowd where _row > first_row
+            """
         )
-
-    def is_missing(self, column: str) -> str:
-        if self.wanted_kind(column) == TEXT:
-            return f"coalesce(trim({quoted(column)}), '') = ''"
-        return f"{quoted(column)} is null"
+        self.turned_away = True
 
     def missing_reason(self, column: str) -> str:
-        kind = self.wanted_kind(column)
-        return f"{column} is missing" + ("" if kind == TEXT else f" or not {_WANTED[kind]}")
+        wanted = _WANTED.get(self.kind(column))
+        return f"{column} is missing or not {wanted}" if wanted else f"{column} is missing"
 
-    def record_id(self, alias: str) -> str:
-        """The id of a row for people to look it up by."""
-        if self.table.key == ("id",):
-            return f"{alias}.id"
-        if self.table.history_of:
-            return f"{alias}.object_id"
-        parts = ", ".join(f"cast({alias}.{quoted(column)} as varchar)" for column in self.key)
-        return f"concat_ws('/', {parts})"
-
-    def record_rejected_rows(self) -> None:
-        name, load = literal(self.table.name), literal(self.load_id)
-        if self.has("offered_unreadable"):
-            self.execute(
-                f"insert into rejected_rows "
-                f"select {load}, {name}, row_number, null, reason, raw from offered_unreadable"
-            )
-        self.execute(
+    def record_rows_turned_away(self) -> None:
+        self.result.rejected += self.count(
             f"""
-            insert into rejected_rows
-            select {load}, {name}, t._row, {self.record_id("a")}, t.reason, cast(to_json(o) as varchar)
+            insert into rejected_rows by name
+            select
+                {self.labels},
+                t._row as row_number,
+                {self.record_id("a")} as record_id,
+                t.reason,
+                cast(to_json(o) as varchar) as raw
             from turned_away as t
             inner join {self.relation} as a on t._row = a._row
             inner join offered as o on t._row = o.rowid + 1
             """
         )
-        unreadable = self.count("offered_unreadable") if self.has("offered_unreadable") else 0
-        self.result.offered = self.count("offered") + unreadable
-        self.result.rejected = self.count("turned_away") + unreadable
+
+    def record_unreadable_rows(self) -> None:
+        count = self.count(
+            f"insert into rejected_rows by name "
+            f"select {self.labels}, row_number, reason, raw from offered_unreadable"
+        )
+        self.result.offered += count
+        self.result.rejected += count
+
+    def record_id(self, alias: str) -> str:
+        """The id of a row for people to look it up by."""
+        if self.table.history_of:
+            return f"{alias}.object_id"
+        parts = ", ".join(f"cast({alias}.{quoted(column)} as varchar)" for column in self.key)
+        return f"nullif(concat_ws('/', {parts}), '')"
 
     # --- values ---
 
     def record_rejected_values(self) -> None:
         """Values of accepted rows that are there and cannot be cast."""
-        for column in self.columns_with_rejects():
-            filled = values.is_filled(f"o.{quoted(self.sources[column])}", self.kinds[column], self.wanted_kind(column))
-            raw = f"cast(o.{quoted(self.sources[column])} as varchar)"
-            reason = f"not {_WANTED.get(self.wanted_kind(column), 'text')}"
-            self.insert_rejected_values(
-                column,
-                f"select {self.record_id('a')} as record_id, {raw} as raw, {literal(reason)} as reason, a._row "
-                f"from offered as o positional join {self.relation} as a "
-                f"where {filled} and a.{quoted(column)} is null",
-            )
+        for column, filled in self.result.filled.items():
+            is_text_key = column in self.key and self.kind(column) == TEXT  # blank: no key, not no text
+            if self.typed_count[column] < filled and not is_text_key:
+                wanted = _WANTED.get(self.kind(column), "text")
+                self.insert_rejected_values(
+                    column,
+                    f"select {self.record_id('a')} as record_id, a._row, "
+                    f"cast(o.{quoted(self.sources[column])} as varchar) as raw_text, "
+                    f"{literal(f'not {wanted}')} as reason "
+                    f"from offered as o positional join {self.relation} as a "
+                    f"where {self.is_filled(column, 'o.')} and a.{quoted(column)} is null",
+                )
         if self.table.history_of:
             self.insert_rejected_values(
                 "value",
-                f"select object_id as record_id, value as raw, 'not a value of ' || name as reason, _row "
+                f"select object_id as record_id, _row, value as raw_text, 'no value of ' || name as reason "
                 f"from {self.relation} where {values.is_uncastable_version(self.table)}",
             )
 
     def insert_rejected_values(self, column: str, rejected: str) -> None:
-        (count,) = self.execute(
-            f"""
-            insert into rejected_values
-            select
-                {literal(self.load_id)}, {literal(self.table.name)}, record_id, {literal(column)}, raw, reason
-            from ({rejected})
-            where _row not in (select _row from turned_away)
-            """
-        ).fetchone()
+        accepted = "where _row not in (select _row from turned_away)" if self.turned_away else ""
+        count = self.count(
+            f"insert into rejected_values by name "
+            f"select {self.labels}, record_id, {literal(column)} as column_name, raw_text, reason "
+            f"from ({rejected}) as rejected {accepted}"
+        )
         if count:
             self.result.rejected_values[column] = count
 
-    def columns_with_rejects(self) -> list[str]:
-        """Columns of which fewer values were typed than delivered, found in two scans."""
-        columns = list(self.sources)
-        filled = ", ".join(
-            f"count(case when {values.is_filled(quoted(self.sources[c]), self.kinds[c], self.wanted_kind(c))} then 1 end)"
-            for c in columns
-        )
-        typed = ", ".join(f"count({quoted(c)})" for c in columns)
-        delivered = self.execute(f"select {filled} from offered").fetchone()
-        cast = self.execute(f"select {typed} from {self.relation}").fetchone()
-        self.result.filled = Counter(dict(zip(columns, delivered, strict=True)))
-        return [
-            c
-            for c, before, after in zip(columns, delivered, cast, strict=True)
-            if after < before and not (c in self.key and self.wanted_kind(c) == TEXT)
-        ]
-
     # --- the end ---
 
-    def remove_rejected_rows(self) -> None:
-        if self.count("turned_away"):
-            self.execute(f"delete from {self.relation} where _row in (select _row from turned_away)")
+    def remove_rows_turned_away(self) -> None:
+        if not self.turned_away:
+            return
+        self.execute(f"delete from {self.relation} where _row in (select _row from turned_away)")
         if self.table.history_of:
-            # All others stand alone at their instant: their sequence is 0 if it is missing.
+            # Versions alone at their instant keep a missing sequence: it is 0.
             self.execute(
                 f"update {self.relation} as a set sequence = crowd.sequence from crowd "
                 f"where a._row = crowd._row and a.sequence is null"
             )
 
-    def has(self, temp_table: str) -> bool:
-        return bool(
-            self.execute(
-                f"select 1 from duckdb_tables() where temporary and table_name = {literal(temp_table)}"
-            ).fetchone()
-        )
-
-    def count(self, relation: str) -> int:
-        return self.execute(f"select count(*) from {relation}").fetchone()[0]
+    def count(self, sql: str) -> int:
+        return self.execute(sql).fetchone()[0]

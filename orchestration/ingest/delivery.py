@@ -37,12 +37,11 @@ class OfferedTable(Protocol):
     place: str
     """Where they come from, for messages: a file's name. May be empty."""
 
-    def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> None:
+    def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
         """Create the temporary table `into`: delivered columns and rows, in the source's order.
 
-        Rows that cannot be read go to the temporary table `<into>_unreadable` (row_number, reason,
-        raw), which exists only where there may be some. Raises `Unreadable` or a `duckdb.Error`
-        where the table cannot be read at all.
+        True if there is a second one, `<into>_unreadable` (row_number, reason, raw), with the rows
+        that cannot be read. Raises `Unreadable` or a `duckdb.Error` where none can.
         """
 
 
@@ -76,12 +75,13 @@ class ArrowRows:
     rows: pa.Table
     place: str = ""
 
-    def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> None:
+    def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
         connection.register("arrow_rows", self.rows)
         try:
             connection.execute(f"create temp table {into} as select * from arrow_rows")
         finally:
             connection.unregister("arrow_rows")
+        return False
 
 
 def python_rows(name: str, rows: Iterable[Mapping[str, object]]) -> ArrowRows:

@@ -80,14 +80,14 @@ class _File:
     def place(self) -> str:
         return self.path.name
 
-    def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> None:
+    def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
         try:
             with _unpacked(self.path) as path:
-                self._stage(connection, path, into)
+                return self._stage(connection, path, into)
         except (OSError, EOFError, zlib.error) as error:
             raise Unreadable(f"{error} (if the file is cut off or damaged, fetch it again)") from error
 
-    def _stage(self, connection: duckdb.DuckDBPyConnection, path: Path, into: str) -> None:
+    def _stage(self, connection: duckdb.DuckDBPyConnection, path: Path, into: str) -> bool:
         raise NotImplementedError
 
 
@@ -99,6 +99,7 @@ class ParquetFile(_File):
             f"create temp table {into} as "
             f"select * from read_parquet({_sql_path(path)}, hive_partitioning = false)"
         )
+        return False
 
 
 class CsvFile(_File):
@@ -121,7 +122,7 @@ class CsvFile(_File):
                     f"create temp table {into} as select {columns} from read_csv("
                     f"{_sql_path(path)}, columns = {{{types}}}, hive_partitioning = false, {_CSV_FORMAT})"
                 )
-                return
+                return False
             except (duckdb.InvalidInputException, duckdb.ConversionException):
                 pass  # some record is broken
         with _lines(path) as lines:
@@ -129,6 +130,7 @@ class CsvFile(_File):
             next(records)  # the header
             _insert_records(connection, path, records, fields, into)
         connection.execute(f"create temp table {into} as select {columns} from careful_rows")
+        return True
 
 
 class JsonlFile(_File):
@@ -138,8 +140,8 @@ class JsonlFile(_File):
         _refuse_utf_16(path)
         try:
             connection.execute(
-                "create or replace temp table careful_rows as select line "
-                f"from (select json as line from read_ndjson_objects({_sql_path(path)}, hive_partitioning = false)) "
+                f"create or replace temp table careful_rows as select json as line "
+                f"from read_ndjson_objects({_sql_path(path)}, hive_partitioning = false)"
             )
             (others,) = connection.execute(
                 "select count(*) from careful_rows where json_type(line) <> 'OBJECT'"
@@ -154,11 +156,12 @@ class JsonlFile(_File):
         keys = sorted({key for (keys,) in key_lists for key in keys})
         if not keys:  # a present file without rows lacks nothing (K11)
             python_rows(self.table, []).stage(connection, into)
-            return
+            return bool(others)
         columns = ", ".join(
             f"json_extract_string(line, {literal(_json_pointer(key))}) as {quoted(key)}" for key in keys
         )
         connection.execute(f"create temp table {into} as select {columns} from careful_rows")
+        return bool(others)
 
 
 _KINDS = {"parquet": ParquetFile, "csv": CsvFile, "jsonl": JsonlFile}
@@ -196,7 +199,7 @@ class _Lines:
 
 @contextmanager
 def _lines(path: Path) -> Iterator[_Lines]:
-    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         yield _Lines(file)
 
 
@@ -251,7 +254,8 @@ def _json_records(connection: duckdb.DuckDBPyConnection, lines: _Lines) -> Itera
         texts = [line.strip() if _is_utf_8(line) else None for line in batch]
         connection.register("json_texts", pa.table({"text": pa.array(texts, pa.string())}))
         valid = connection.execute(
-            "select coalesce(case when json_valid(text) then json_type(text) end = 'OBJECT', false) from json_texts"
+            "select coalesce(case when json_valid(text) then json_type(text) end = 'OBJECT', false) "
+            "from json_texts"
         ).fetchall()
         connection.unregister("json_texts")
         for number, (line, text, (is_object,)) in enumerate(zip(batch, texts, valid, strict=True), first):
@@ -308,7 +312,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain"
-        with gzip.open(path) as packed, open(plain, "wb") as unpacked:
+        with gzip.open(path) as packed, plain.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, 1 << 20)
         yield plain
 
@@ -317,7 +321,7 @@ def _header(path: Path) -> list[str]:
     """The column names of a CSV file."""
     _refuse_utf_16(path)
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             names = next(csv.reader(file), None)
     except (UnicodeDecodeError, csv.Error) as error:
         raise Unreadable(f"the header cannot be read as CSV in UTF-8: {error}") from error
@@ -333,18 +337,18 @@ def _header(path: Path) -> list[str]:
 
 
 def _refuse_utf_16(path: Path) -> None:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             raise Unreadable("it is UTF-16; save it as UTF-8")
 
 
 def _count(path: Path, byte: bytes) -> int:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return sum(chunk.count(byte) for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
 def _ends_with_newline(path: Path) -> bool:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         file.seek(-1, 2)
         return file.read() in (b"\n", b"\r")
 

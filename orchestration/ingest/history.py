@@ -10,7 +10,7 @@ the input of a build and the one file to back up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest import values
+from orchestration.ingest.accept import Accepted
 from orchestration.ingest.contract import INSTANT, KEPT_SNAPSHOTS, TABLES, VERSION_CAP, Table
 from orchestration.ingest.delivery import LoadError
 from orchestration.ingest.values import literal, quoted
@@ -139,10 +140,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
         connection.execute("commit")
     except BaseException:
-        try:
+        with suppress(duckdb.Error):  # a failed commit has rolled back by itself
             connection.execute("rollback")
-        except duckdb.Error:
-            pass  # a failed commit has rolled back by itself; the first error is the one to see
         raise
 
 
@@ -174,49 +173,33 @@ class KeptHistory:
             f"where {self._own} and table_name = {literal(table.name)}"
         )
 
-    def add_versions(self, table: Table, accepted: str) -> None:
+    def add_versions(self, accepted: Accepted, now: datetime) -> None:
         """Add the versions that were not known yet, and note where older ones are lost (K3).
 
         A version is known by its object, property, instant and value. Its sequence only tells the
         order at its instant: a loader may number the 20 versions that are left afresh each time.
         """
+        table, fresh = accepted.table, accepted.relation
         kept = self.versions(table)
-        (any_kept,) = self.connection.execute(f"select count(*) > 0 from ({kept})").fetchone()
-        if any_kept:
-            self._find_unknown_versions(kept, accepted)
+        (known,) = self.connection.execute(f"select count(*) from ({kept}) as kept").fetchone()
+        if known:
+            self._find_unknown_versions(kept, accepted.relation)
             fresh = "fresh_versions"
-        else:
-            fresh = f"(select *, cast(null as bigint) as last_sequence from {accepted})"
-        self._add_gaps(table, kept, accepted, fresh)
+        if accepted.loaded >= VERSION_CAP[table.history_of]:
+            self._add_gaps(table, kept, accepted.relation, fresh)
+        columns = {column: quoted(column) for column in _VERSION_COLUMNS} | {
+            "sequence": "coalesce(sequence, 0)",
+            "_loaded_at": "coalesce(_loaded_at, $now)",
+        }
         self.connection.execute(
-            f"""
-            insert into history.property_versions by name
-            select
-                {self._owner},
-                {literal(table.name)} as table_name,
-                {", ".join(c for c in _VERSION_COLUMNS if c != "sequence")},
-                -- Later than what is known at its instant, in the order in which they come.
-                case
-                    when last_sequence is null then coalesce(sequence, 0)
-                    else last_sequence + row_number() over (
-                        partition by object_id, name, timestamp order by coalesce(sequence, 0)
-                    )
-                end as sequence
-            from {fresh}
-            """
-            if any_kept
-            else f"""
-            insert into history.property_versions by name
-            select
-                {self._owner},
-                {literal(table.name)} as table_name,
-                {", ".join(c for c in _VERSION_COLUMNS if c != "sequence")},
-                coalesce(sequence, 0) as sequence
-            from {accepted}
-            """
+            f"insert into history.property_versions by name "
+            f"select {self._owner}, {literal(table.name)} as table_name, "
+            f"{', '.join(f'{value} as {quoted(column)}' for column, value in columns.items())} from {fresh}",
+            {"now": now},
         )
 
     def _find_unknown_versions(self, kept: str, accepted: str) -> None:
+        """`fresh_versions`: what is not known; at an instant with known versions, later than these."""
         self.connection.execute(
             f"""
             create or replace temp table fresh_versions as
@@ -231,7 +214,6 @@ class KeptHistory:
                         and coalesce(a.value, '') = coalesce(k.value, '')
             ),
 
-            -- Instants that have versions already.
             taken as (
                 select k.object_id, k.name, k.timestamp, max(k.sequence) as last_sequence
                 from ({kept}) as k
@@ -239,7 +221,16 @@ class KeptHistory:
                 group by k.object_id, k.name, k.timestamp
             )
 
-            select unknown.*, taken.last_sequence
+            select
+                unknown.* replace (
+                    case
+                        when taken.last_sequence is null then unknown.sequence
+                        else taken.last_sequence + row_number() over (
+                            partition by unknown.object_id, unknown.name, unknown.timestamp
+                            order by unknown.sequence, unknown._row
+                        )
+                    end as sequence
+                )
             from unknown
             left join taken using (object_id, name, timestamp)
             """
@@ -247,7 +238,6 @@ class KeptHistory:
 
     def _add_gaps(self, table: Table, kept: str, accepted: str, fresh: str) -> None:
         """A full cap of versions, none of them known: older ones are lost, back to the last known."""
-        cap = VERSION_CAP[table.history_of]
         self.connection.execute(
             f"""
             insert into history.history_gaps by name
@@ -255,10 +245,10 @@ class KeptHistory:
                 select object_id, name, count(*) as version_count, min(timestamp) as gap_to
                 from {accepted}
                 group by object_id, name
-                having count(*) >= {cap}
+                having count(*) >= {VERSION_CAP[table.history_of]}
             ),
 
-            unknown as (
+            all_unknown as (
                 select object_id, name, count(*) as version_count
                 from {fresh}
                 semi join full_caps using (object_id, name)
@@ -273,7 +263,7 @@ class KeptHistory:
                 max(k.timestamp) as gap_from,
                 full_caps.gap_to
             from full_caps
-            inner join unknown using (object_id, name, version_count)
+            inner join all_unknown using (object_id, name, version_count)
             left join ({kept}) as k
                 on
                     full_caps.object_id = k.object_id
@@ -289,8 +279,9 @@ class KeptHistory:
 
     # --- states of owners, teams, pipelines, stages, goals ---
 
-    def add_states(self, table: Table, accepted: str, now: datetime) -> None:
+    def add_states(self, delivered: Accepted, now: datetime) -> None:
         """Add the states that are new in a complete load; end those that are no longer there (K2)."""
+        table, accepted = delivered.table, delivered.relation
         columns = [column for column in table.columns if column != "_loaded_at"]
         same = " and ".join(f"h.{quoted(c)} is not distinct from a.{quoted(c)}" for c in columns)
         if table.name == "owners":
@@ -363,9 +354,7 @@ class KeptHistory:
         return f"select {', '.join(SNAPSHOT_COLUMNS)} from history.stored_snapshots where {self._own}"
 
 
-def store_snapshots(
-    connection: duckdb.DuckDBPyConnection, history_path: Path | str, snapshots: str
-) -> int:
+def store_snapshots(connection: duckdb.DuckDBPyConnection, history_path: Path | str, snapshots: str) -> int:
     """Store the days of `snapshots` that are over and not stored yet; the number of days (K7).
 
     `connection` is a build; its `raw_hubspot._run` says whose snapshots these are, at which instant.

@@ -1,21 +1,20 @@
 """The load step: one delivery becomes `raw_hubspot` (K6), the same way for every source.
 
-Belongs here: what makes a load possible or not (K5), the order of its steps, kept history joined
-in, and the raw tables with their underscore tables. Reading is the sources' business, types and keys
-`accept.py`'s, the history file `history.py`'s.
+Belongs here: what makes a load possible or not (K5), the order of its steps, and the tables of
+`raw_hubspot` with kept history joined in. Reading is the source's business, types and keys are
+`accept.py`'s, the history file is `history.py`'s.
 
-Nothing is changed before everything has been read and judged. Then kept history is added to, which
-may be done twice without harm, and then all of `raw_hubspot` is replaced in one transaction. A kill
-at any point leaves the old tables or the new ones.
+Everything is read and judged before anything is changed. Then kept history is added to, which may
+happen twice without harm, and then all of `raw_hubspot` is replaced in one transaction. A kill at
+any point leaves the old tables or the new ones, and nothing to clean up.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,13 +23,7 @@ import duckdb
 import yaml
 
 from orchestration.ingest import values
-from orchestration.ingest.accept import (
-    REJECTED_ROWS,
-    REJECTED_VALUES,
-    Accepted,
-    accept,
-    create_reject_tables,
-)
+from orchestration.ingest.accept import Accepted, accept, create_reject_tables
 from orchestration.ingest.contract import (
     DEFAULT_CALL_DISPOSITIONS,
     KEPT_HISTORIES,
@@ -43,10 +36,10 @@ from orchestration.ingest.history import KeptHistory, attached, transaction
 from orchestration.ingest.values import literal, quoted
 from orchestration.settings import PROJECT_ROOT, WEEK_STARTS, Settings
 
-NO_PORTAL = "default"  # the portal of sources without an account table
-LOADED, ABSENT = "loaded", "not delivered"
-# Where a run writes and whom it tells is no part of what a build says about itself.
-_PRIVATE_SETTINGS = {"postgres_url", "on_failure", "data_dir"}
+LOADED, NOT_DELIVERED = "loaded", "not delivered"
+NO_PORTAL = "default"  # the portal of a source without an account table
+# What a build does not say about itself: secrets, and where it was written.
+_UNSAID_SETTINGS = {"postgres_url", "on_failure", "data_dir"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ class TableSummary:
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """What a load did, for asset metadata and the run's summary."""
+    """What a load did, for the metadata of assets and the summary of a run."""
 
     load_id: str
     source: str
@@ -73,13 +66,17 @@ class LoadSummary:
     read_until: datetime
     tables: tuple[TableSummary, ...]
     rejects_path: Path | None
-    """File with every reject; None if there is none."""
+    """The file with every reject; None if there is none."""
     notes: tuple[str, ...]
     seconds: float
 
     @property
     def offered(self) -> int:
         return sum(table.offered for table in self.tables)
+
+    @property
+    def loaded(self) -> int:
+        return sum(table.loaded for table in self.tables)
 
     @property
     def rejected(self) -> int:
@@ -99,7 +96,7 @@ def load_rows(
     history_path: Path | str,
     fill_required: bool = False,
 ) -> LoadSummary:
-    """Load rows of Python values, by contract table. See `load`."""
+    """Load rows of Python values, by contract table; a table that is no key is not delivered."""
     delivery = Delivery({name: python_rows(name, rows) for name, rows in tables.items()})
     return load(
         connection, delivery, settings, now=now, history_path=history_path, fill_required=fill_required
@@ -119,54 +116,53 @@ def load(
 ) -> LoadSummary:
     """Replace `raw_hubspot` of the connection's default database by what the source delivers.
 
-    `now` is the instant of the load. Rejects are also written to `<rejects_dir>/<load_id>.csv`.
-    `fill_required` (tests) takes missing required tables and columns for empty ones. `on_table` hears
-    of each table as it has been read. The session's time zone is UTC from here on.
+    `now` is the instant of the load. Rejects are written to `<rejects_dir>/<load_id>.csv` as well.
+    `fill_required` takes required tables and columns that are missing for empty ones (tests).
+    `on_table` hears of each table once it is read. The session's time zone is UTC from here on.
 
-    Raises LoadError, with every problem found, and has changed nothing then.
+    Raises LoadError, which names every problem found; `raw_hubspot` is as it was then.
     """
-    return _Load(connection, delivery, settings, now, fill_required).run(
-        history_path, rejects_dir, on_table
-    )
+    step = _LoadStep(connection, delivery, settings, now.astimezone(UTC), fill_required)
+    return step.run(history_path, rejects_dir, on_table)
 
 
-class _Load:
-    def __init__(self, connection, delivery: Delivery, settings: Settings, now: datetime, fill_required: bool):
+class _LoadStep:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        delivery: Delivery,
+        settings: Settings,
+        now: datetime,
+        fill_required: bool,
+    ) -> None:
         self.connection = connection
         self.delivery = delivery
         self.settings = settings
-        self.now = now.astimezone(UTC)
+        self.now = now
         self.fill_required = fill_required
-        self.load_id = f"{self.now:%Y%m%dT%H%M%S.%fZ}"
+        self.load_id = f"{now:%Y%m%dT%H%M%S.%fZ}"
         self.problems = list(delivery.problems)
         self.notes = list(delivery.notes)
         self.accepted: dict[str, Accepted] = {}
         self.summaries: dict[str, TableSummary] = {}
 
-    def execute(self, sql: str, parameters: dict | None = None):
+    def execute(self, sql: str, parameters: Mapping[str, object] | None = None):
         return self.connection.execute(sql, parameters or {})
 
-    def run(self, history_path, rejects_dir, on_table) -> LoadSummary:
+    def run(
+        self, history_path: Path | str, rejects_dir: Path | None, on_table: Callable[[TableSummary], None]
+    ) -> LoadSummary:
         begin = time.monotonic()
         self.execute("set TimeZone = 'UTC'")
         create_reject_tables(self.connection)
         try:
             self.read_tables(on_table)
-            self.account = self.read_account()
-            self.portal_id = self.delivery.portal_id or self.account.pop("portal_id")
-            self.read_until = self.delivery.read_until or self.newest_row() or self.now
-            self.run_ts = self.settings.run_ts or self.read_until
+            self.read_account()
             self.judge_rejects()
             self.judge_counts()
             if self.problems:
                 raise LoadError(self.problems)
-            with attached(self.connection, history_path):
-                history = KeptHistory(self.connection, self.settings.source, self.portal_id)
-                with transaction(self.connection):
-                    self.keep(history)
-                with transaction(self.connection):
-                    self.replace_raw(history)
-                    rejects_path = self.write_rejects(rejects_dir)
+            rejects_path = self.write(history_path, rejects_dir)
         finally:
             self.drop_temporary_tables()
         return LoadSummary(
@@ -183,13 +179,13 @@ class _Load:
 
     # --- reading ---
 
-    def read_tables(self, on_table) -> None:
+    def read_tables(self, on_table: Callable[[TableSummary], None]) -> None:
         """Accept every delivered table; collect what makes the load impossible."""
         for name, table in TABLES.items():
             begin = time.monotonic()
             offer = self.delivery.tables.get(name)
             if offer is None:
-                self.summaries[name] = TableSummary(name, ABSENT)
+                self.summaries[name] = TableSummary(name, NOT_DELIVERED)
                 continue
             try:
                 accepted = accept(
@@ -211,27 +207,30 @@ class _Load:
             on_table(self.summaries[name])
         unknown = sorted(set(self.delivery.tables) - set(TABLES))
         self.problems += [f"{name}: no table of the contract (raw_tables.md)" for name in unknown]
-        if not self.delivery.problems and not self.fill_required:
+        if self.delivery.tables and not self.fill_required:
             self.problems += [
-                f"{name}: this table is required; it is not there{self.delivery.place and f' {self.delivery.place}'}"
+                f"{name}: this table is required and missing {self.delivery.place}".strip()
                 for name, table in TABLES.items()
                 if table.required and name not in self.delivery.tables
             ]
+        if not self.delivery.tables and not self.problems:
+            self.problems.append(f"no table at all was found {self.delivery.place}".strip())
 
     def newest_row(self) -> datetime | None:
-        """The newest `_loaded_at` that the source gives (H12)."""
+        """The newest `_loaded_at` that the source itself gives."""
         instants = [
             self.execute(f"select max(_loaded_at) from {accepted.relation}").fetchone()[0]
             for accepted in self.accepted.values()
             if "_loaded_at" in accepted.delivered
         ]
-        return max((instant for instant in instants if instant), default=None)
+        return max((instant.astimezone(UTC) for instant in instants if instant), default=None)
 
     # --- the account ---
 
-    def read_account(self) -> dict[str, object]:
-        """Portal, time zone, currency, fiscal year and week: a setting beats the account table (§5)."""
-        account = {
+    def read_account(self) -> None:
+        """The account's settings, where a setting of the run beats the account table (§5), and the
+        instants of the run (H12)."""
+        account: dict[str, object] = {
             "portal_id": NO_PORTAL,
             "time_zone": "UTC",
             "company_currency": "USD",
@@ -239,75 +238,85 @@ class _Load:
             "week_starts_on": "monday",
         }
         if "account" in self.accepted:
-            cursor = self.execute(f"select {', '.join(account)} from {self.accepted['account'].relation}")
-            rows = cursor.fetchall()
+            rows = self.execute(
+                f"select {', '.join(account)} from {self.accepted['account'].relation}"
+            ).fetchall()
             if len(rows) > 1:
-                self.problems.append(f"account: one row is expected, {len(rows)} are there")
-            for row in rows[:1]:
+                self.problems.append(f"account: one row is expected, and there are {len(rows)}")
+            for row in rows:
                 given = dict(zip(account, row, strict=True))
                 account |= {name: value for name, value in given.items() if value not in (None, "")}
-        for name in ("time_zone", "fiscal_year_start_month", "week_starts_on"):
-            if getattr(self.settings, name) is not None:
-                account[name] = getattr(self.settings, name)
-        if self.settings.currency:
-            account["company_currency"] = self.settings.currency
+        elif not self.delivery.portal_id:
+            self.notes.append(
+                f"no account table: portal {NO_PORTAL!r}, UTC, USD unless settings say otherwise"
+            )
+        settings = {
+            "portal_id": self.delivery.portal_id,
+            "time_zone": self.settings.time_zone,
+            "company_currency": self.settings.currency,
+            "fiscal_year_start_month": self.settings.fiscal_year_start_month,
+            "week_starts_on": self.settings.week_starts_on,
+        }
+        account |= {name: value for name, value in settings.items() if value is not None}
         account["week_starts_on"] = str(account["week_starts_on"]).lower()
         self.judge_account(account)
-        return account
+        self.portal_id = account.pop("portal_id")
+        self.account = account
+        self.read_until = self.delivery.read_until or self.newest_row() or self.now
+        self.run_ts = self.settings.run_ts or self.read_until
 
     def judge_account(self, account: Mapping[str, object]) -> None:
-        remedy = "correct the account table or set SALES_REPORTS_"
+        """K5(a): an unknown time zone, and other values that no build can work with."""
+        wrong = {}
         try:
             ZoneInfo(account["time_zone"])
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.problems.append(
-                f"account: unknown time zone {account['time_zone']!r}; use a tz database name such as "
-                f"Europe/Berlin: {remedy}TIME_ZONE"
-            )
+            wrong["time_zone"] = "a name of the tz database, such as Europe/Berlin"
         if not 1 <= account["fiscal_year_start_month"] <= 12:
-            self.problems.append(
-                f"account: fiscal_year_start_month is {account['fiscal_year_start_month']}, not 1 to 12: "
-                f"{remedy}FISCAL_YEAR_START_MONTH"
-            )
+            wrong["fiscal_year_start_month"] = "a month from 1 to 12"
         if account["week_starts_on"] not in WEEK_STARTS:
-            self.problems.append(
-                f"account: week_starts_on is {account['week_starts_on']!r}, none of "
-                f"{', '.join(WEEK_STARTS)}: {remedy}WEEK_STARTS_ON"
-            )
+            wrong["week_starts_on"] = f"one of {', '.join(WEEK_STARTS)}"
+        self.problems += [
+            f"account: {name} is {account[name]!r}, not {wanted}; "
+            f"correct it or set SALES_REPORTS_{name.upper()}"
+            for name, wanted in wrong.items()
+        ]
 
     # --- thresholds ---
 
     def judge_rejects(self) -> None:
-        """K5(c): too large a share of a table or of a column's values turned away."""
+        """K5(c): too large a share of a table's rows or of a column's values was turned away."""
         allowed = self.settings.max_reject_share
         for name, accepted in self.accepted.items():
             if accepted.rejected > allowed * accepted.offered:
+                words = "'row ' || row_number || ' ' || reason"
                 self.problems.append(
                     f"{name}: {accepted.rejected:,} of {accepted.offered:,} rows rejected"
-                    + self.examples("rejected_rows", "'row ' || row_number || ': ' || reason", name)
+                    + self.examples("rejected_rows", words, f"table_name = {literal(name)}")
                 )
             for column, count in accepted.rejected_values.items():
-                if count > allowed * accepted.filled[column]:
+                filled = accepted.filled[column]
+                if count > allowed * filled:
+                    words = "coalesce(record_id, '') || ' ' || raw_text || ' (' || reason || ')'"
                     self.problems.append(
-                        f"{name}.{column}: {count:,} of {accepted.filled[column]:,} values rejected"
+                        f"{name}.{column}: {count:,} of {filled:,} values rejected"
                         + self.examples(
-                            "rejected_values", "record_id || ': ' || raw_text || ' is ' || reason", name, column
+                            "rejected_values",
+                            words,
+                            f"table_name = {literal(name)} and column_name = {literal(column)}",
                         )
                     )
 
-    def examples(self, rejects: str, words: str, table: str, column: str | None = None) -> str:
-        where = f"table_name = {literal(table)}"
-        if column:
-            where += f" and column_name = {literal(column)}"
+    def examples(self, rejects: str, words: str, where: str) -> str:
         found = self.execute(f"select {words} from {rejects} where {where} limit 3").fetchall()
         shown = "; ".join(" ".join(str(text)[:120].split()) for (text,) in found)
         return (
-            f", more than SALES_REPORTS_MAX_REJECT_SHARE={self.settings.max_reject_share:g} allows. "
-            f"Correct the source or allow more. For example {shown}"
+            f", more than SALES_REPORTS_MAX_REJECT_SHARE={self.settings.max_reject_share:g} allows; "
+            f"correct the source or allow more. First ones: {shown}"
         )
 
     def judge_counts(self) -> None:
-        """K5(c): a required table empty, or fallen by more than half since the last load."""
+        """K5(c): a required table is empty, or has fallen by more than half since the last load."""
         if self.settings.accept_drop:
             return
         before = self.loaded_before()
@@ -317,10 +326,10 @@ class _Load:
             if not accepted.loaded:
                 what = "has no rows"
             elif accepted.loaded * 2 < before.get(name, 0):
-                what = f"has {accepted.loaded:,} rows; the last load had {before[name]:,}"
+                what = f"has {accepted.loaded:,} rows, and the last load had {before[name]:,}"
             else:
                 continue
-            self.problems.append(f"{name}: {what}. If that is right, set SALES_REPORTS_ACCEPT_DROP=1 once")
+            self.problems.append(f"{name}: {what}; if that is right, set SALES_REPORTS_ACCEPT_DROP=1 once")
 
     # --- what was there before ---
 
@@ -333,35 +342,46 @@ class _Load:
         )
 
     def follows_own_load(self) -> bool:
-        """Whether the raw tables that are there come from this source and portal."""
+        """Whether the raw tables that are there come from the same source and portal."""
         if not self.has_raw("_run"):
             return False
         owner = self.execute("select source, portal_id from raw_hubspot._run").fetchone()
         return owner == (self.settings.source, self.portal_id)
 
     def loaded_before(self) -> dict[str, int]:
+        """Rows per table that the last load accepted."""
         if not self.follows_own_load():
             return {}
-        rows = self.execute(
-            "select table_name, loaded from raw_hubspot._sync_log semi join raw_hubspot._run using (load_id)"
-        ).fetchall()
-        return dict(rows)
+        return dict(
+            self.execute(
+                "select table_name, loaded from raw_hubspot._sync_log "
+                "semi join raw_hubspot._run using (load_id)"
+            ).fetchall()
+        )
 
     # --- writing ---
 
+    def write(self, history_path: Path | str, rejects_dir: Path | None) -> Path | None:
+        """Add to kept history, then replace `raw_hubspot`; the path of the file of rejects."""
+        try:
+            with attached(self.connection, history_path):
+                history = KeptHistory(self.connection, self.settings.source, self.portal_id)
+                with transaction(self.connection):
+                    self.keep(history)
+                with transaction(self.connection):
+                    self.replace_raw(history)
+                    return self.write_rejects(rejects_dir)
+        except (OSError, duckdb.OperationalError, duckdb.FatalException) as error:
+            raise LoadError([f"writing failed: {_first_line(error)}"]) from error
+
     def keep(self, history: KeptHistory) -> None:
-        """Add what this load brings to kept history."""
         for name, accepted in self.accepted.items():
-            self.execute(
-                f"update {accepted.relation} set _loaded_at = $now where _loaded_at is null", {"now": self.now}
-            ) if name in KEPT_HISTORIES else None
             if name in KEPT_HISTORIES:
-                history.add_versions(TABLES[name], accepted.relation)
+                history.add_versions(accepted, self.now)
             elif name in KEPT_SNAPSHOTS:
-                history.add_states(TABLES[name], accepted.relation, self.now)
+                history.add_states(accepted, self.now)
 
     def replace_raw(self, history: KeptHistory) -> None:
-        """Replace every table of `raw_hubspot`."""
         follows = self.follows_own_load()
         self.execute("create schema if not exists raw_hubspot")
         for name, table in TABLES.items():
@@ -370,98 +390,104 @@ class _Load:
             elif name in KEPT_SNAPSHOTS:
                 rows = self.kept_rows(table, history)
             elif name in self.accepted:
-                rows = self.object_rows(table, follows) if table.is_object else self.delivered_rows(table)
+                rows = self.delivered_rows(table)
+                if table.is_object and follows and self.has_raw(name):
+                    rows = f"{rows} union all by name {self.deleted_rows(table)}"
             elif name == "call_dispositions":
                 rows = self.default_call_dispositions()
             else:
-                rows = f"select {self.columns_of(table)} from {_empty(table)} where false"
+                rows = f"select {_typed_columns(table, dict.fromkeys(table.columns, 'null'))} where false"
             self.execute(f"create or replace table raw_hubspot.{name} as {rows}")
         self.replace_own_tables(history, follows)
 
-    def columns_of(self, table: Table, expressions: Mapping[str, str] | None = None) -> str:
-        expressions = expressions or {}
-        return ", ".join(
-            f"cast({expressions.get(c, quoted(c))} as {values.SQL_TYPES[kind]}) as {quoted(c)}"
-            for c, kind in table.columns.items()
-        )
-
     def delivered_rows(self, table: Table) -> str:
+        """Query of the rows of this load; those without `_loaded_at` get its instant (H12)."""
         return (
             f"select * exclude (_row) replace (coalesce(_loaded_at, {_instant(self.now)}) as _loaded_at) "
             f"from {self.accepted[table.name].relation}"
         )
 
-    def object_rows(self, table: Table, follows: bool) -> str:
-        """K4: files are complete, so a record that is no longer in them has been deleted."""
-        rows = self.delivered_rows(table)
-        if not follows or not self.has_raw(table.name):
-            return rows
+    def deleted_rows(self, table: Table) -> str:
+        """Query of the records that the source no longer has: files are complete (K4)."""
+        accepted = self.accepted[table.name]
         before = {row[0] for row in self.execute(f"describe raw_hubspot.{table.name}").fetchall()}
-        columns = [c for c in (*table.columns, *self.accepted[table.name].custom) if c in before]
-        listed = ", ".join(quoted(c) for c in columns if c != "hard_deleted_at")
+        columns = [c for c in (*table.columns, *accepted.custom) if c in before and c != "hard_deleted_at"]
         return (
-            f"{rows} union all by name "
-            f"select {listed}, coalesce(hard_deleted_at, {_instant(self.now)}) as hard_deleted_at "
-            f"from raw_hubspot.{table.name} where id not in (select id from {self.accepted[table.name].relation})"
+            f"select {', '.join(map(quoted, columns))}, "
+            f"coalesce(hard_deleted_at, {_instant(self.now)}) as hard_deleted_at "
+            f"from raw_hubspot.{table.name} where id not in (select id from {accepted.relation})"
         )
 
     def kept_rows(self, table: Table, history: KeptHistory) -> str:
-        """K2: as delivered, or as last delivered, and those once seen and gone."""
-        there = (
-            self.delivered_rows(table) if table.name in self.accepted else history.current_states(table)
-        )
-        return f"{there} union all by name ({history.gone_states(table)})"
+        """Query of the rows as delivered, else as they last were, and of those once seen and gone (K2)."""
+        if table.name in self.accepted:
+            there = self.delivered_rows(table)
+        else:
+            there = history.current_states(table)
+        return f"{there} union all by name {history.gone_states(table)}"
 
     def history_rows(self, table: Table, history: KeptHistory) -> str:
-        """H10: the text of each version, and its value in its own type."""
+        """Query of all versions ever seen: the text, and the value in its own type (H10)."""
         return (
-            f"select {self.columns_of(table)}, "
-            f"{values.number_value(table)} as number_value, {values.instant_value(table)} as instant_value "
-            f"from ({history.versions(table)})"
+            f"select {_typed_columns(table)}, {values.number_value(table)} as number_value, "
+            f"{values.instant_value(table)} as instant_value from ({history.versions(table)}) as versions"
         )
 
     def default_call_dispositions(self) -> str:
+        """Query of HubSpot's six call outcomes, which every account has."""
         rows = ", ".join(f"({literal(k)}, {literal(v)})" for k, v in DEFAULT_CALL_DISPOSITIONS.items())
-        expressions = {"deleted": "false", "_loaded_at": _instant(self.now)}
-        return (
-            f"select {self.columns_of(TABLES['call_dispositions'], expressions)} "
-            f"from (values {rows}) as defaults (id, label)"
+        columns = _typed_columns(
+            TABLES["call_dispositions"], {"deleted": "false", "_loaded_at": _instant(self.now)}
         )
+        return f"select {columns} from (values {rows}) as defaults (id, label)"
 
     def replace_own_tables(self, history: KeptHistory, follows: bool) -> None:
-        raw = "create or replace table raw_hubspot"
-        self.execute(f"{raw}._rejected_rows as select * from rejected_rows")
-        self.execute(f"{raw}._rejected_values as select * from rejected_values")
-        self.execute(f"{raw}._history_gaps as {history.gaps()}")
-        self.execute(f"{raw}._stored_snapshots as {history.stored_snapshots()}")
-        delivered = [
-            (name, column) for name, accepted in self.accepted.items() for column in accepted.delivered
-        ]
-        self.execute(f"{raw}._available_columns (table_name varchar, column_name varchar)")
-        if delivered:
-            rows = ", ".join(f"({literal(t)}, {literal(c)})" for t, c in delivered)
-            self.execute(f"insert into raw_hubspot._available_columns values {rows}")
+        """The tables with an underscore: what is known about this load and kept beside it."""
+        for name, rows in {
+            "_rejected_rows": "select * from rejected_rows",
+            "_rejected_values": "select * from rejected_values",
+            "_history_gaps": history.gaps(),
+            "_stored_snapshots": history.stored_snapshots(),
+        }.items():
+            self.execute(f"create or replace table raw_hubspot.{name} as {rows}")
+        self.write_available_columns()
         self.write_sync_log(follows)
         self.write_run()
 
+    def write_available_columns(self) -> None:
+        """K11: the delivered columns, whatever they hold."""
+        self.execute(
+            "create or replace table raw_hubspot._available_columns (table_name varchar, column_name varchar)"
+        )
+        rows = ", ".join(
+            f"({literal(name)}, {literal(column)})"
+            for name, accepted in self.accepted.items()
+            for column in accepted.delivered
+        )
+        if rows:
+            self.execute(f"insert into raw_hubspot._available_columns values {rows}")
+
     def write_sync_log(self, follows: bool) -> None:
-        """The log of this source and portal; each load adds a row per table."""
+        """A row per table and load of this source and portal."""
         if not (follows and self.has_raw("_sync_log")):
             self.execute(
                 "create or replace table raw_hubspot._sync_log (load_id varchar, table_name varchar, "
                 "started_at timestamptz, read_until timestamptz, offered bigint, loaded bigint, "
                 "rejected bigint, status varchar)"
             )
-        self.execute("delete from raw_hubspot._sync_log where load_id = $load_id", {"load_id": self.load_id})
+        load = literal(self.load_id)
+        self.execute(f"delete from raw_hubspot._sync_log where load_id = {load}")
+        instants = f"{_instant(self.now)}, {_instant(self.read_until)}"
         rows = ", ".join(
-            f"({literal(self.load_id)}, {literal(t.name)}, {_instant(self.now)}, {_instant(self.read_until)}, "
+            f"({load}, {literal(t.name)}, {instants}, "
             f"{t.offered}, {t.loaded}, {t.rejected}, {literal(t.status)})"
             for t in self.summaries.values()
         )
         self.execute(f"insert into raw_hubspot._sync_log values {rows}")
 
     def write_run(self) -> None:
-        shown = {k: v for k, v in asdict(self.settings).items() if k not in _PRIVATE_SETTINGS}
+        """The one row that says what this build is made of."""
+        settings = {k: v for k, v in asdict(self.settings).items() if k not in _UNSAID_SETTINGS}
         self.execute(
             """
             create or replace table raw_hubspot._run as
@@ -477,7 +503,7 @@ class _Load:
                 cast($week_starts_on as varchar) as week_starts_on,
                 cast($include_personal_data as boolean) as include_personal_data,
                 cast($read_until as timestamptz) as read_until,
-                cast($now as timestamptz) as loaded_at,
+                cast($loaded_at as timestamptz) as loaded_at,
                 cast($settings as varchar) as settings,
                 cast($project_version as varchar) as project_version
             """,
@@ -486,34 +512,47 @@ class _Load:
                 "source": self.settings.source,
                 "portal_id": self.portal_id,
                 "run_ts": self.run_ts,
+                **self.account,
                 "include_personal_data": self.settings.include_personal_data,
                 "read_until": self.read_until,
-                "now": self.now,
-                "settings": json.dumps(shown, default=str, sort_keys=True),
+                "loaded_at": self.now,
+                "settings": json.dumps(settings, default=str, sort_keys=True),
                 "project_version": project_version(),
-                **{k: v for k, v in self.account.items() if k != "portal_id"},
             },
         )
 
     def write_rejects(self, rejects_dir: Path | None) -> Path | None:
-        """All rejects of the load as one CSV file for people to look through."""
-        return None
+        """All rejects of the load in one CSV file, for people to look through; None without any."""
+        rejects = "(select * from rejected_rows union all by name select * from rejected_values) as rejects"
+        (count,) = self.execute(f"select count(*) from {rejects}").fetchone()
+        if rejects_dir is None or not count:
+            return None
+        rejects_dir.mkdir(parents=True, exist_ok=True)
+        path = rejects_dir / f"{self.load_id}.csv"
+        self.execute(
+            f"copy (select table_name, row_number, record_id, column_name, reason, "
+            f"coalesce(raw_text, raw) as raw from {rejects}) to {literal(str(path))} (format csv, header)"
+        )
+        return path
 
     def drop_temporary_tables(self) -> None:
-        for accepted in self.accepted.values():
-            self.execute(f"drop table if exists temp.{accepted.relation}")
-        for name in ("rejected_rows", "rejected_values", "fresh_versions"):
+        relations = [accepted.relation for accepted in self.accepted.values()]
+        for name in (*relations, "rejected_rows", "rejected_values", "fresh_versions"):
             self.execute(f"drop table if exists temp.{name}")
 
 
 def project_version() -> str:
-    """The version of this project, as in dbt_project.yml."""
+    """The version of this project, as dbt_project.yml has it."""
     return str(yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["version"])
 
 
-def _empty(table: Table) -> str:
-    columns = ", ".join(f"null as {quoted(c)}" for c in table.columns)
-    return f"(select {columns})"
+def _typed_columns(table: Table, expressions: Mapping[str, str] | None = None) -> str:
+    """The columns of a table in their order and types, each by its name or by an expression."""
+    expressions = expressions or {}
+    return ", ".join(
+        f"cast({expressions.get(column, quoted(column))} as {values.SQL_TYPES[kind]}) as {quoted(column)}"
+        for column, kind in table.columns.items()
+    )
 
 
 def _instant(value: datetime) -> str:

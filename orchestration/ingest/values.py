@@ -28,9 +28,9 @@ SQL_TYPES = {
     INSTANT: "timestamptz",
 }
 _BLANKS = r"' ' || chr(9) || chr(10) || chr(13)"
-_INTEGER_TYPES = tuple(
-    f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
-) + ("INTEGER", "UINTEGER")
+_INTEGER_TYPES = frozenset(
+    f"{sign}{name}" for sign in ("", "U") for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+)
 _FIRST_INSTANT, _LAST_INSTANT = "0001-01-02", "9999-12-30"  # their local days exist in every zone
 
 
@@ -131,7 +131,10 @@ def _number(value: str) -> str:
 
 
 def _boolean(text: str) -> str:
-    return f"case when lower({text}) in ('true', 't', '1') then true when lower({text}) in ('false', 'f', '0') then false end"
+    return (
+        f"case when lower({text}) in ('true', 't', '1') then true "
+        f"when lower({text}) in ('false', 'f', '0') then false end"
+    )
 
 
 def _iso_instant(value: str) -> str:
