@@ -38,7 +38,8 @@ def read(settings: Settings, now: datetime) -> Delivery:
     tables = generate(settings.demo_seed, settings.demo_deals, clock.to_ms(end))
     return Delivery(
         {name: ArrowRows(rows) for name, rows in tables.items()},
-        portal_id=company.PORTAL_ID,
+        # Another seed or size is another company, with kept history of its own (K1).
+        portal_id=f"{company.PORTAL_ID}-{settings.demo_seed}-{settings.demo_deals}",
         read_until=end,
     )
 
