@@ -4,6 +4,10 @@ with property_values as (
     select * from {{ ref('int_sequence_property_values') }}
 ),
 
+contacts as (
+    select * from {{ ref('int_contacts_in_population') }}
+),
+
 settings as (
     select * from {{ ref('int_run_settings') }}
 ),
@@ -20,15 +24,20 @@ enrolled as (
         and instant_value is not null
 ),
 
+-- Without any history of the dates the present values make the one enrolment.
 sequences_as_of as (
     select
         enrolled.*,
-        sequences.value as sequence_id,
+        case
+            when enrolled.changed_at is null then contacts.hs_latest_sequence_enrolled
+            else sequences.value
+        end as sequence_id,
         row_number() over (
             partition by enrolled.contact_id, enrolled.version_number
             order by coalesce(sequences.version_number, 0) desc
         ) as choice
     from enrolled
+    inner join contacts on enrolled.contact_id = contacts.contact_id
     left join property_values as sequences
         on
             enrolled.contact_id = sequences.contact_id
@@ -36,7 +45,6 @@ sequences_as_of as (
             and (
                 sequences.changed_at <= enrolled.changed_at
                 or sequences.changed_at is null
-                or enrolled.changed_at is null
             )
 ),
 
