@@ -61,13 +61,16 @@
 
 
 {#
-  Body of the CTE `request`, one row: raises an error that names every wrong argument and what is
-  allowed. Materialized and joined by `buckets`, so that it is evaluated even where no data is left.
+  Body of the CTE `request`: raises an error that names every wrong argument and what is allowed, and
+  is one row, or none where the source lacks what the report needs (K11): no buckets then, and no
+  rows, instead of wrong zeros. Materialized and joined by `buckets`, so that it is always evaluated.
     names      the report's own arguments that list names: {argument: [relation, id column, label column]}
     problems   further selects of one problem each, for what no list of values says
 #}
 {% macro report_request(names={}, problems=[]) %}
-{%- set common_problems = ref('report_problems') ~ '(date_from, date_to, bucket, owners, teams, pipelines)' -%}
+{%- set common_problems = ref('report_problems')
+    ~ '(date_from, date_to, owners, teams, pipelines, include_subteams, bucket, cumulative)' -%}
+{%- set mart = 'rpt_' ~ model.name | replace('_summary', '') -%}
 {%- set function = model.config.meta.function if execute else {} -%}
 select true as is_valid
 from (
@@ -100,6 +103,7 @@ from (
     ) as found
 ) as all_found
 where case when problems is null then true else error(problems) end
+    and not exists (select 1 from {{ ref('fct_missing_inputs') }} where report = '{{ mart }}')
 {%- endmacro %}
 
 
@@ -111,19 +115,37 @@ where coalesce({{ argument }} not in ({{ quoted(texts) }}), {{ 'false' if none i
 {%- endmacro %}
 
 
+{# Select of the elements of a list argument; of none where it is NULL or no list. #}
+{% macro asked(argument) -%}
+select unnest(try_cast({{ argument }} as varchar[]))
+{%- endmacro %}
+
+
+{# Select of one problem where a list argument is no list. #}
+{% macro wrong_list(argument, example) -%}
+select '{{ argument }} must be a list, such as [''{{ example }}'']' as problem
+where {{ argument }} is not null
+    and try_cast({{ argument }} as varchar[]) is null
+{%- endmacro %}
+
+
 {# Select of one problem per element of a list argument that is none of the values. #}
 {% macro wrong_values(argument, allowed) -%}
-select '{{ argument }} has ' || coalesce(value, 'NULL') || '; choose from: {{ allowed | join(", ") }}' as problem
-from (select unnest(cast({{ argument }} as varchar[])) as value) as asked
+{{ wrong_list(argument, allowed[0]) }}
+union all
+select '{{ argument }} has ' || coalesce(value, 'NULL') || '; choose from: {{ allowed | join(", ") }}'
+from ({{ asked(argument) }} as value) as asked
 where coalesce(value not in ({{ quoted(allowed) }}), true)
 {%- endmacro %}
 
 
 {# Select of one problem per name that is no id and not the label of exactly one id. #}
 {% macro wrong_names(argument, relation, id, label) -%}
+{{ wrong_list(argument, 'id or name') }}
+union all
 select '{{ argument }} has ' || coalesce(name, 'NULL') || ', which is '
     || case when match_count = 0 then 'unknown' else 'ambiguous' end
-    || '; choose from: ' || choices as problem
+    || '; choose from: ' || choices
 from (
     select
         asked.name,
@@ -133,7 +155,7 @@ from (
             case when known.id = known.label then known.id else known.label || ' (' || known.id || ')' end,
             ', ' order by known.label, known.id
         ) as choices
-    from (select distinct unnest(cast({{ argument }} as varchar[])) as name) as asked
+    from (select distinct name from ({{ asked(argument) }} as name) as asked_names) as asked
     cross join (select distinct {{ id }} as id, {{ label }} as label from {{ relation }}) as known
     group by asked.name
 ) as matched
@@ -145,9 +167,9 @@ where id_count = 0 and match_count <> 1
 {% macro named_ids(argument, relation, id, label) -%}
 select {{ id }}
 from {{ relation }}
-where {{ id }} in (select unnest(cast({{ argument }} as varchar[])))
+where {{ id }} in ({{ asked(argument) }})
     or {{ label }} in (
-        select unnest(cast({{ argument }} as varchar[]))
+        {{ asked(argument) }}
         except
         select {{ id }} from {{ relation }}
     )
@@ -176,9 +198,12 @@ where cast(coalesce(close_to, date_to) as date) < cast(coalesce(close_from, date
 
 {#
   Body of the CTE `spine`: the rows that the report has, each with every bucket. The grouping `none`
-  always has its row, unless categories that come from the data make the rows.
+  always has its row.
+    categories   columns of `records` that make rows of their own
+    fixed        a CTE with the categories that `none` always has, though no record is in them; without
+                 it `none` has those of the records only
 #}
-{% macro report_spine(records, categories=[]) -%}
+{% macro report_spine(records, categories=[], fixed=none) -%}
 {%- set group_columns = ['group_id', 'group_label', 'parent_team_id', 'depth'] -%}
 select
     {% for column in group_columns -%}
@@ -191,9 +216,11 @@ select
     buckets.is_last_bucket
 from (
     select distinct {{ (group_columns + categories) | join(', ') }} from {{ records }}
-    {%- if not categories %}
+    {%- if fixed or not categories %}
     union
-    select 'all', 'all', null, null where group_by = 'none'
+    select {{ (["'all'", "'all'", 'null', 'null'] + categories) | join(', ') }}
+    {%- if fixed %} from {{ fixed }}{% endif %}
+    where group_by = 'none'
     {%- endif %}
 ) as rows_found
 cross join buckets

@@ -9,7 +9,7 @@
 with
 
 request as materialized (
-    {{ report_request(names={'outcomes': [ref('rpt_call_outcomes'), 'call_outcome_id', 'call_outcome']}) }}
+    {{ report_request(names={'outcomes': [ref('dim_call_outcomes'), 'call_outcome_id', 'call_outcome']}) }}
 ),
 
 buckets as (
@@ -23,7 +23,18 @@ scope as (
 ),
 
 asked_outcomes as (
-    {{ named_ids('outcomes', ref('rpt_call_outcomes'), 'call_outcome_id', 'call_outcome') }}
+    {{ named_ids('outcomes', ref('dim_call_outcomes'), 'call_outcome_id', 'call_outcome') }}
+),
+
+fixed_categories as (
+    select directions.call_direction, dim_call_outcomes.call_outcome_id, dim_call_outcomes.call_outcome
+    from {{ ref('dim_call_outcomes') }} as dim_call_outcomes
+    cross join (values ('INBOUND'), ('OUTBOUND'), ('(No direction)')) as directions (call_direction)
+    where (direction is null or directions.call_direction = direction)
+        and (
+            (outcomes is null and dim_call_outcomes.is_offered)
+            or dim_call_outcomes.call_outcome_id in (select call_outcome_id from asked_outcomes)
+        )
 ),
 
 calls as (
@@ -47,7 +58,7 @@ calls as (
 ),
 
 spine as (
-    {{ report_spine('calls', ['call_direction', 'call_outcome_id', 'call_outcome']) }}
+    {{ report_spine('calls', ['call_direction', 'call_outcome_id', 'call_outcome'], fixed='fixed_categories') }}
 ),
 
 measured as (

@@ -19,16 +19,9 @@ scope as (
     select * from {{ report_deal_scope() }}
 ),
 
--- From core, because the mart holds won deals only; empty as the mart is where the source is not
--- available (K11).
+-- From core, because the mart holds won deals only.
 fct_deals as (
-    select *
-    from {{ ref('fct_deals') }}
-    where not exists (
-        select 1
-        from {{ ref('rpt_data_quality') }}
-        where report = 'rpt_deal_revenue_by_source' and issue like 'missing_%:%'
-    )
+    select * from {{ ref('fct_deals') }}
 ),
 
 deals as (

@@ -37,7 +37,7 @@ dated_deals as (
     select
         *,
         true as is_previous,
-        cohort_date + cast(cast(date_to as date) - cast(date_from as date) as integer) as report_date
+        cohort_date + cast(try_cast(date_to as date) - try_cast(date_from as date) as integer) as report_date
     from cohort_deals
 ),
 

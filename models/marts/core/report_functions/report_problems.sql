@@ -1,12 +1,12 @@
-{{ helper_function('date_from, date_to, bucket, owners, teams, pipelines') }}
+{{ helper_function('date_from, date_to, owners, teams, pipelines, include_subteams, bucket, cumulative') }}
 
-select 'date_from and date_to are both needed, as local dates: [date_from, date_to)' as problem
-where date_from is null or date_to is null
+select 'date_from and date_to must be local dates, such as date ''2026-04-01'': [date_from, date_to)' as problem
+where try_cast(date_from as date) is null or try_cast(date_to as date) is null
 
 union all
 
 select 'date_to must not lie before date_from'
-where cast(date_to as date) < cast(date_from as date)
+where try_cast(date_to as date) < try_cast(date_from as date)
 
 union all
 
@@ -14,11 +14,13 @@ union all
 
 union all
 
--- Buckets come from the calendar table; without a bucket any dates will do.
-select 'with a bucket, the range must lie between ' || min(date_day) || ' and ' || max(date_day)
-from {{ ref('dim_dates') }}
-having bucket is not null
-    and (cast(date_from as date) < min(date_day) or cast(date_to as date) > max(date_day) + 1)
+select 'include_subteams must be true or false'
+where include_subteams is null
+
+union all
+
+select 'cumulative must be true or false'
+where cumulative is null
 
 union all
 
