@@ -25,7 +25,7 @@ scope as (
 asked_channels as (
     select channel
     from (select unnest(['live_chat', 'facebook_messenger']) as channel) as all_channels
-    where channels is null or channel in (select unnest(cast(channels as varchar[])))
+    where channels is null or channel in ({{ asked('channels') }})
 ),
 
 chats as (
@@ -49,24 +49,20 @@ chats as (
 ),
 
 spine as (
-    {{ report_spine('chats') }}
+    {{ report_spine('chats', ['channel'], fixed='asked_channels') }}
 ),
 
--- Every channel for every group, unless it is the group.
 final as (
     select
         spine.*,
-        asked_channels.channel,
         cast(coalesce(sum(chats.chat_count), 0) as bigint) as chat_count,
         cast(coalesce(sum(chats.open_count), 0) as bigint) as open_count,
         cast(coalesce(sum(chats.closed_count), 0) as bigint) as closed_count
     from spine
-    inner join asked_channels
-        on group_by <> 'channel' or spine.group_id = asked_channels.channel
     left join chats
         on spine.group_id = chats.group_id
         and spine.bucket_start = chats.bucket_start
-        and asked_channels.channel = chats.channel
+        and spine.channel = chats.channel
     group by all
 )
 

@@ -25,7 +25,7 @@ scope as (
 asked_activity_types as (
     select activity_type
     from (select unnest(['call', 'meeting', 'task', 'email', 'note']) as activity_type) as all_activity_types
-    where activity_types is null or activity_type in (select unnest(cast(activity_types as varchar[])))
+    where activity_types is null or activity_type in ({{ asked('activity_types') }})
 ),
 
 activities as (
@@ -47,22 +47,18 @@ activities as (
 ),
 
 spine as (
-    {{ report_spine('activities') }}
+    {{ report_spine('activities', ['activity_type'], fixed='asked_activity_types') }}
 ),
 
--- Every activity type for every group, unless it is the group.
 final as (
     select
         spine.*,
-        asked_activity_types.activity_type,
         cast(coalesce(sum(activities.activity_count), 0) as bigint) as activity_count
     from spine
-    inner join asked_activity_types
-        on group_by <> 'activity_type' or spine.group_id = asked_activity_types.activity_type
     left join activities
         on spine.group_id = activities.group_id
         and spine.bucket_start = activities.bucket_start
-        and asked_activity_types.activity_type = activities.activity_type
+        and spine.activity_type = activities.activity_type
     group by all
 )
 

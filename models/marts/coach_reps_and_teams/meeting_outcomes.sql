@@ -59,11 +59,30 @@ meetings as (
         on mart.start_date >= buckets.first_day
         and mart.start_date < buckets.end_day
     where mart.meeting_count > 0
-        and (meeting_types is null or mart.meeting_type in (select unnest(cast(meeting_types as varchar[]))))
+        and (meeting_types is null or mart.meeting_type in ({{ asked('meeting_types') }}))
+),
+
+-- HubSpot's own outcomes, for every type that the meetings have.
+fixed_categories as (
+    select
+        outcomes.meeting_outcome_id,
+        outcomes.meeting_outcome,
+        types.meeting_type
+    from (
+        values
+        ('SCHEDULED', 'SCHEDULED'),
+        ('SCHEDULED', 'Scheduled (past)'),
+        ('COMPLETED', 'COMPLETED'),
+        ('RESCHEDULED', 'RESCHEDULED'),
+        ('NO_SHOW', 'NO_SHOW'),
+        ('CANCELED', 'CANCELED'),
+        ('none', '(No outcome)')
+    ) as outcomes (meeting_outcome_id, meeting_outcome)
+    cross join (select distinct meeting_type from meetings) as types
 ),
 
 spine as (
-    {{ report_spine('meetings', ['meeting_outcome_id', 'meeting_outcome', 'meeting_type']) }}
+    {{ report_spine('meetings', ['meeting_outcome_id', 'meeting_outcome', 'meeting_type'], fixed='fixed_categories') }}
 ),
 
 measured as (

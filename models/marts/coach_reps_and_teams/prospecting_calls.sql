@@ -21,8 +21,7 @@ scope as (
     select * from {{ report_scope() }}
 ),
 
--- From core, because the mart holds outgoing calls only and knows no contacts; empty as the mart is
--- where calls are not available (K11).
+-- From core, because the mart holds outgoing calls only and knows no contacts.
 calls as (
     select
         scope.*,
@@ -40,11 +39,6 @@ calls as (
         and facts.activity_date < buckets.end_day
     where facts.activity_type = 'call'
         and (direction is null or facts.direction = direction)
-        and not exists (
-            select 1
-            from {{ ref('rpt_data_quality') }}
-            where report = 'rpt_prospecting_calls' and issue like 'missing_%:%'
-        )
 ),
 
 contacts as (

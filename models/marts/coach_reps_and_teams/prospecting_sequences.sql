@@ -26,8 +26,7 @@ asked_sequences as (
     {{ named_ids('sequences', ref('rpt_prospecting_sequences'), 'sequence_id', 'sequence_name') }}
 ),
 
--- From core, because contacts are counted once over the whole range; empty as the mart is where the
--- history is not available (K11).
+-- From core, because a contact is counted once over the whole range.
 enrollments as (
     select
         scope.* exclude (group_id, group_label),
@@ -49,11 +48,6 @@ enrollments as (
         on facts.enrolled_date >= buckets.first_day
         and facts.enrolled_date < buckets.end_day
     where (sequences is null or facts.sequence_id in (select sequence_id from asked_sequences))
-        and not exists (
-            select 1
-            from {{ ref('rpt_data_quality') }}
-            where report = 'rpt_prospecting_sequences' and issue like 'missing_%:%'
-        )
 ),
 
 spine as (

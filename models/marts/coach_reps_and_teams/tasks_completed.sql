@@ -24,8 +24,7 @@ scope as (
     select * from {{ report_scope() }}
 ),
 
--- From core, because the mart does not know the type of a task; empty as the mart is where tasks are
--- not available (K11).
+-- From core, because the mart does not know the type of a task.
 tasks as (
     select
         scope.*,
@@ -40,37 +39,27 @@ tasks as (
         on facts.created_date >= buckets.first_day
         and facts.created_date < buckets.end_day
     where facts.activity_type = 'task'
-        and (task_types is null or facts.subtype in (select unnest(cast(task_types as varchar[]))))
-        and not exists (
-            select 1
-            from {{ ref('rpt_data_quality') }}
-            where report = 'rpt_tasks_completed' and issue like 'missing_%:%'
-        )
+        and (task_types is null or facts.subtype in ({{ asked('task_types') }}))
 ),
 
--- HubSpot's statuses always, others where tasks have them.
-statuses as (
+known_statuses as (
     select unnest({{ known_statuses }}) as task_status
-    union
-    select task_status from tasks
 ),
 
 spine as (
-    {{ report_spine('tasks') }}
+    {{ report_spine('tasks', ['task_status'], fixed='known_statuses') }}
 ),
 
 measured as (
     select
         spine.*,
-        statuses.task_status,
         count(tasks.activity_id) as task_count,
         count(*) filter (where tasks.is_overdue) as overdue_count
     from spine
-    cross join statuses
     left join tasks
         on spine.group_id = tasks.group_id
         and spine.bucket_start = tasks.bucket_start
-        and statuses.task_status = tasks.task_status
+        and spine.task_status = tasks.task_status
     group by all
 ),
 
@@ -78,7 +67,7 @@ measured as (
 final as (
     select
         *,
-        sum(task_count) filter (where task_status = 'COMPLETED') over of_group
+        coalesce(sum(task_count) filter (where task_status = 'COMPLETED') over of_group, 0)
             / nullif(sum(task_count) over of_group, 0) as completion_rate
     from measured
     window of_group as (partition by group_id, bucket_start)

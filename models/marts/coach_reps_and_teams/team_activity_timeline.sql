@@ -40,7 +40,7 @@ final as (
     inner join buckets
         on {{ local_date('mart.occurred_at', 'build_info.time_zone') }} >= buckets.first_day
         and {{ local_date('mart.occurred_at', 'build_info.time_zone') }} < buckets.end_day
-    where (activity_types is null or mart.activity_type in (select unnest(cast(activity_types as varchar[]))))
+    where (activity_types is null or mart.activity_type in ({{ asked('activity_types') }}))
         and (direction is null or mart.direction = direction)
 )
 
