@@ -112,34 +112,48 @@ def run_invariants(
     if names is not None and (unknown := sorted(set(names) - known.keys())):
         raise KeyError(f"no such invariants: {unknown}")
     chosen = [known[name] for name in known if names is None or name in names]
-    prepare(connection, (invariant.sql for invariant in chosen))
-    return [_run(connection, invariant) for invariant in chosen]
+    errors = _prepare(connection, [invariant.sql for invariant in chosen])
+    return [_run(connection, invariant, errors) for invariant in chosen]
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, queries: Iterable[str]) -> None:
-    """Create what the queries read beside the build: the second road's relations and the calendar.
+def _prepare(connection: duckdb.DuckDBPyConnection, queries: list[str]) -> dict[str, str]:
+    """Create what the queries read beside the build: relations `proof_…`, and the calendar's range.
 
     `getvariable('first_day')` and `getvariable('end_day')` are the half-open range of dim_dates.
+    Returns the errors of the relations that could not be created.
     """
-    from orchestration.checks.second_road import RELATIONS  # names this package's helpers
+    from orchestration.checks.second_road import RELATIONS  # need this module
+    from orchestration.checks.universal import answers
 
-    mentioned: set[str] = set()
-    todo = list(queries)
-    while todo:
-        words = set(re.findall(r"\bproof_\w+", todo.pop()))
-        new = (words & RELATIONS.keys()) - mentioned
-        mentioned |= new
-        todo += [RELATIONS[name] for name in new]
-    for name, query in RELATIONS.items():
-        if name in mentioned:
-            connection.execute(f"create or replace temp table {name} as {query}")
     connection.execute("set variable first_day = (select min(date_day) from core.dim_dates)")
     connection.execute("set variable end_day = (select max(date_day) + 1 from core.dim_dates)")
+    relations = RELATIONS | answers()
+    needed, todo = set(), list(queries)
+    while todo:
+        new = (_proof_names(todo.pop()) & relations.keys()) - needed
+        needed |= new
+        todo += [relations[name] for name in new]
+    errors: dict[str, str] = {}
+    for name, query in relations.items():  # those that others read come first
+        if name in needed:
+            try:
+                connection.execute(f"create or replace temp table {name} as {query}")
+            except duckdb.Error as error:
+                errors[name] = str(error)
+    return errors
 
 
-def _run(connection: duckdb.DuckDBPyConnection, invariant: Invariant) -> Result:
+def _proof_names(query: str) -> set[str]:
+    return set(re.findall(r"\bproof_\w+", query))
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection, invariant: Invariant, errors: dict[str, str]
+) -> Result:
     start = time.perf_counter()
     try:
+        for name in sorted(_proof_names(invariant.sql) & errors.keys()):
+            raise duckdb.Error(errors[name])
         cursor = connection.execute(
             f"select count(*) over () as violation_count, * from ({invariant.sql}) as violations "
             f"order by cast(id as varchar) limit {SAMPLE_SIZE}"

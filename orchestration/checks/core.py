@@ -61,11 +61,10 @@ INVARIANTS = [
         report="fct_deals",
         words="P4: each deal is exactly one of open, won and lost, and closed if won or lost.",
         sql="""
-            select deal_id as id, deal_status, is_open, is_closed, is_won, is_lost
+            select deal_id as id, deal_status, is_closed, is_won, is_lost
             from core.fct_deals
             where is_won is distinct from (deal_status = 'won')
                 or is_lost is distinct from (deal_status = 'lost')
-                or is_open is distinct from (deal_status = 'open')
                 or is_closed is distinct from (deal_status in ('won', 'lost'))
                 or coalesce(deal_status not in ('open', 'won', 'lost'), true)
         """,

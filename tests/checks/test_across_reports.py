@@ -1,0 +1,36 @@
+"""Each law between reports is seen to fail on a planted error."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestration.checks.across_reports import INVARIANTS
+from tests.checks.planting import Plot, assert_fails_on_its_plant
+
+PLANTS = {
+    "r2_revenue_by_source_is_the_won_amount_of_won_and_lost": (
+        "delete from reports.rpt_deal_revenue_by_source where source = 'PAID_SOCIAL'"
+    ),
+    "r3_loss_reasons_cover_the_lost_deals": (
+        "delete from reports.rpt_deal_loss_reasons where loss_reason = '(No reason)'"
+    ),
+    "r5_won_deals_close_on_the_day_they_were_won": (
+        "update raw_hubspot.deals set closedate = closedate + interval 2 days where id = 'd1'"
+    ),
+    "velocity_reports_share_their_closed_deals": (
+        "update reports.rpt_deal_velocity set days_to_close_ms = days_to_close_ms + 1 "
+        "where deal_status = 'won' and deal_count > 0"
+    ),
+    "average_deal_size_and_won_and_lost_share_their_amounts": (
+        "update reports.rpt_deals_won_and_lost set lost_amount = lost_amount + 1 where lost_count > 0"
+    ),
+}
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda invariant: invariant.name)
+def test_law_is_seen_to_fail(plot: Plot, invariant):
+    assert_fails_on_its_plant(plot, invariant, PLANTS)
+
+
+def test_every_plant_belongs_to_a_law():
+    assert PLANTS.keys() == {invariant.name for invariant in INVARIANTS}
