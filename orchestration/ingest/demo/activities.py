@@ -54,7 +54,11 @@ class About:
 
 
 class Log:
-    """Writes activities about the same records, one after the other."""
+    """Writes activities about the same records, one after the other.
+
+    Nothing here may draw a random number only if something lies before the end: all later draws
+    would differ, and with them the past.
+    """
 
     def __init__(self, crm: Crm, rng: Random, about: About, prefix: str) -> None:
         self._crm, self._rng, self._about = crm, rng, about
@@ -90,23 +94,24 @@ class Log:
         status = rng.choices(("SENT", "BOUNCED", "FAILED", None), (955, 25, 8, 12))[0]
         sent = at
         if via == "CRM_UI" and rng.random() < 0.05:
-            sent = clock.later(rng, at, rng.uniform(0.6, 3))
-            status = "SENT" if sent < self._crm.end else "SCHEDULED"
+            sent, status = clock.later(rng, at, rng.uniform(0.6, 3)), "SENT"
         answered = clock.later(rng, sent, rng.expovariate(1 / 1.5))
         is_answered = status == "SENT" and rng.random() < reply
         opens = rng.choice((0, 1, 1, 2, 3, 5)) if status == "SENT" else 0
+        is_sent = sent < self._crm.end
         subject = rng.choice(names.EMAIL_SUBJECTS).format(self._about.name)
         email_id = self._write(
             "email",
             at,
             rep,
+            updated_at=sent if is_sent else at,
             hs_timestamp=sent,
             hs_createdate=at,
             hs_email_direction="EMAIL" if rng.random() < 0.985 else "FORWARDED_EMAIL",
-            hs_email_status=status,
+            hs_email_status=status if is_sent else "SCHEDULED",
             hs_email_subject=subject,
-            hs_email_open_count=opens,
-            hs_email_click_count=int(opens > 2),
+            hs_email_open_count=opens if is_sent else 0,
+            hs_email_click_count=int(opens > 2 and is_sent),
             hs_email_reply_count=int(is_answered and answered < self._crm.end),
             hs_email_sent_via=via,
         )
@@ -174,11 +179,13 @@ class Log:
         statuses = _task_statuses(rng, created, due, rep, done)
         end = self._crm.end
         status = statuses.at("hs_task_status", end)
-        completed = statuses.since("hs_task_status", end) if status == "COMPLETED" else None
-        if completed is not None and rng.random() < 0.02:
-            completed = None  # lost: only history knows (3a)
-        elif status != "COMPLETED" and rng.random() < 0.5:
-            completed = due  # while a task is open this holds its due date (trap of report 3)
+        odd = rng.random()
+        if status == "COMPLETED":
+            # In a few it is lost: only history knows (3a).
+            completed = statuses.since("hs_task_status", end) if odd > 0.02 else None
+        else:
+            # While a task is open this may hold its due date (trap of report 3).
+            completed = due if odd < 0.5 else None
         self._crm.keep_history("task_property_history", task_id, statuses)
         return self._write(
             "task",
@@ -228,15 +235,15 @@ class Log:
         elif odd < 0.012:
             owner = company.UNKNOWN_OWNER
         archived_at = at + 3 * clock.DAY if odd > 1 - _ARCHIVED_SHARE else None
+        contacts = about.contacts
+        if len(contacts) > 1 and kind != "meeting":
+            contacts = [rng.choice(contacts)]
         if at < clock.IMPORTED or not crm.add_record(
             f"{kind}s", at, archived_at, id=activity_id, hubspot_owner_id=owner, **row
         ):
             return activity_id
         to_contact, to_deal, to_company = _TYPES[kind]
         this = (kind, activity_id)
-        contacts = about.contacts
-        if len(contacts) > 1 and kind != "meeting":
-            contacts = [rng.choice(contacts)]
         for contact in contacts:
             born = max(at, clock.entered(contact.born))
             crm.associate(born, this, ("contact", contact.id), to_contact)
@@ -284,7 +291,8 @@ def _task_statuses(
     fate = rng.choices(("in time", "late", "never"), (66, 22, 12))[0]
     if fate == "never":
         if rng.random() < 0.4:
-            put(created + int((due - created) * rng.random()), rng.choice(("WAITING", "DEFERRED")))
+            status = rng.choice(("WAITING", "DEFERRED", "IN_PROGRESS"))
+            put(created + int((due - created) * rng.random()), status)
         return statuses
     if fate == "in time":
         done = created + int((due - created) * rng.uniform(0.15, 1))

@@ -158,7 +158,7 @@ class _Life:
         self.currency = self._currency()
         self._put("deal_currency_code", self.currency)
         if self.source == "CRM_UI":
-            if rng.random() < self.rep.optimism - 0.4:
+            if rng.random() < self.rep.optimism * 0.5 - 0.1:
                 # The more realistic, the rather at once.
                 self._tend_close_date(now)
             else:
@@ -381,9 +381,13 @@ class _Life:
         if self.rep.left is not None and not self.rep.works_on(clock.day_of(leave)):
             # Some deals of those who leave are forgotten with them.
             when = clock.at(self.rep.left, 8) + int(rng.uniform(0, 5) * clock.DAY)
-            if rng.random() < _SUCCEEDED and self.now < when < leave:
-                day = clock.day_of(when)
-                self._hand_to(company.pick_rep(rng, self.segment_name, day), when)
+            if self.now < when < leave:
+                succeeded = rng.random()
+                if succeeded < _SUCCEEDED:
+                    day = clock.day_of(when)
+                    self._hand_to(company.pick_rep(rng, self.segment_name, day), when)
+                elif succeeded > 0.95:
+                    self._put("hubspot_owner_id", None, at=when)
         elif rng.random() < _HANDED_OVER / 3:
             when = self.now + int((leave - self.now) * rng.random())
             if when > self.deal.born:
@@ -404,6 +408,10 @@ class _Life:
     def _tend_close_date(self, now: int) -> None:
         """The rep looks at the close date and sets a later one, if it will not hold."""
         rng = self.rng
+        if self.close is not None and rng.random() < 0.012:
+            self._put("closedate", None, at=now)
+            self.close, self.review = None, clock.later(rng, now, rng.uniform(2, 25))
+            return
         day = clock.day_of(now)
         likely = day + max(1, round(self._days_to_go()))
         habit = rng.random()
@@ -440,7 +448,10 @@ class _Life:
         if self.amount is None:
             if rng.random() < 0.5:
                 self._price(self.size, now + rng.randrange(2) * clock.HOUR)
-        elif rng.random() < 0.3:
+        elif rng.random() < 0.012:
+            self._put("amount", None)
+            self.amount = None
+        elif self.amount > 0 and rng.random() < 0.3:
             factor = rng.lognormvariate(0.03, 0.22) if self.step < 4 else rng.uniform(0.8, 1.0)
             self._price(self.amount / 100 * factor, now + rng.randrange(2) * 5 * clock.MINUTE)
         if self.amount and self.step == 2 and rng.random() < 0.03:
