@@ -19,22 +19,23 @@
 {% macro spark__raw_midnight(day, time_zone) %}to_utc_timestamp(cast({{ day }} as timestamp), {{ time_zone }}){% endmacro %}
 
 {#
-  First instant of a local day (H13). On days whose midnight occurs twice (America/Havana) engines
-  choose the second one, and where it does not exist they may fall into the day before: both are mended.
+  First instant of a local day (H13). Where midnight occurs twice (America/Havana) engines choose the
+  second one. The first one is midnight by the offset of the evening before; it counts if it lies
+  on the day, which it does not where the clock went back before midnight.
 #}
-{% macro local_midnight(day, time_zone) %}
+{% macro local_midnight(day, time_zone) -%}
+{%- set midnight = raw_midnight(day, time_zone) -%}
+{%- set by_evening = raw_midnight("(cast(" ~ day ~ " as timestamp) - interval '6 hours')", time_zone) ~ " + interval '6 hours'" -%}
 case
-    when {{ local_date(raw_midnight(day, time_zone) ~ " - interval '1 hour'", time_zone) }} = {{ day }}
-        then {{ raw_midnight(day, time_zone) }} - interval '1 hour'
-    when {{ local_date(raw_midnight(day, time_zone), time_zone) }} < {{ day }}
-        then {{ raw_midnight(day, time_zone) }} + interval '1 hour'
-    else {{ raw_midnight(day, time_zone) }}
+    when {{ local_date(by_evening, time_zone) }} = {{ day }} then least({{ by_evening }}, {{ midnight }})
+    else {{ midnight }}
 end
-{% endmacro %}
+{%- endmacro %}
 
 {# Whole milliseconds since 1970 of an instant, rounded down (BIGINT). #}
 {% macro epoch_ms(instant) %}{{ return(adapter.dispatch('epoch_ms')(instant)) }}{% endmacro %}
-{% macro default__epoch_ms(instant) %}epoch_ms({{ instant }}){% endmacro %}
+{# DuckDB's own epoch_ms rounds to the nearest. #}
+{% macro default__epoch_ms(instant) %}cast(floor(epoch_us({{ instant }}) / 1000) as bigint){% endmacro %}
 {% macro postgres__epoch_ms(instant) %}cast(floor(extract(epoch from {{ instant }}) * 1000) as bigint){% endmacro %}
 {% macro spark__epoch_ms(instant) %}unix_millis({{ instant }}){% endmacro %}
 
@@ -57,7 +58,7 @@ end
 {% macro default__code_points(text) %}{{ text }}{% endmacro %}
 {% macro postgres__code_points(text) %}{{ text }} collate "C"{% endmacro %}
 
-{# In an order by: ids of digits in numeric order, all others after them by code point (6c, P6, P8). #}
+{# In an order by: ids of digits in numeric order, all others after them by code point (6c). #}
 {% macro id_order(id) -%}
 case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) end nulls last, {{ code_points(id) }}
 {%- endmacro %}

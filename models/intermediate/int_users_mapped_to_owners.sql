@@ -10,7 +10,7 @@ ranked as (
         owner_id,
         row_number() over (
             partition by user_id
-            order by case when is_archived then 1 else 0 end, {{ id_order('owner_id') }}
+            order by case when is_archived then 1 else 0 end, {{ code_points('owner_id') }}
         ) as choice
     from owners
     where user_id is not null
