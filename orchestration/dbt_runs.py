@@ -51,7 +51,9 @@ class NodeResult:
     def __str__(self) -> str:
         if self.status == "fail":
             return f"{self.kind} {self.name}: {self.failures} rows"
-        return f"{self.kind} {self.name}: {' '.join(self.message.split())}"
+        # Lines with > are dbt's own macros, down to the model.
+        lines = [line.strip() for line in self.message.splitlines() if not line.lstrip().startswith(">")]
+        return f"{self.kind} {self.name}: {' '.join(lines)}"
 
 
 # --- manifest -------------------------------------------------------------------------------------
@@ -75,6 +77,20 @@ def load_manifest(settings: Settings) -> dict[str, Any]:
 def compiled_manifest(settings: Settings) -> dict[str, Any]:
     """The manifest of the last build, with the compiled SQL of every node."""
     return json.loads((settings.dbt_target_dir / "manifest.json").read_bytes())
+
+
+def write_docs(settings: Settings) -> Path:
+    """Write dbt's documentation as one page into the data folder and return its path."""
+    problems: list[str] = []
+    result = _invoke(
+        settings, ["docs", "generate", "--static"], lambda event: _collect_problem(event, problems)
+    )
+    if not result.success:
+        raise DbtError("dbt cannot write the docs: " + _first(problems or [str(result.exception)]))
+    page = settings.data_dir / "docs" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_bytes((settings.dbt_target_dir / "static_index.html").read_bytes())
+    return page
 
 
 def _parse(settings: Settings, path: Path) -> None:

@@ -1,0 +1,59 @@
+# make run    raw tables in, proven reports out: data/sales_reports.duckdb
+# make test   all tests
+# Both install what they need into .venv, from requirements.lock, and only when it has changed.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
+COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
+
+.PHONY: help run test lint dev serve rollback docs catalog lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/.installed  ## load, build, prove, publish; ends with a summary
+	@$(BIN)/python -m orchestration.run
+
+test: .venv/.installed  ## all tests
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: .venv/.installed .venv-lint/.installed  ## ruff and sqlfluff
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/python -m orchestration.tools lint
+
+dev: .venv/.installed  ## Dagster's UI
+	@$(BIN)/python -m orchestration.tools ui
+
+serve: .venv/.installed  ## run the daily schedule, unattended and without a UI
+	@$(BIN)/python -m orchestration.tools daemon
+
+rollback: .venv/.installed  ## point readers to the build before the current one
+	@$(BIN)/python -m orchestration.publish
+
+catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
+	@$(BIN)/python -m orchestration.catalog $(REPORT)
+
+docs: .venv/.installed  ## dbt's documentation as one static page
+	@$(BIN)/python -m orchestration.tools docs
+
+lock: .venv/.installed  ## pin the newest versions that requirements.in allows
+	@$(UV) $(COMPILE) --upgrade requirements.in -o requirements.lock
+	@$(UV) $(COMPILE) --upgrade requirements-lint.in -o requirements-lint.lock
+
+clean:  ## remove what can be made again; kept history and published builds stay
+	@rm -rf .venv .venv-lint target logs .pytest_cache .ruff_cache .hypothesis data/dbt_target
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv where the machine has it, else put into the environment by pip: plain pip needs a minute and a half.
+.venv/.installed: requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(UV) pip install --quiet --python $(BIN)/python -r requirements.lock
+	@touch $@
+
+.venv-lint/.installed: requirements-lint.lock .venv/.installed
+	@test -x .venv-lint/bin/python || $(BIN)/python -m venv .venv-lint
+	@$(UV) pip install --quiet --python .venv-lint/bin/python -r requirements-lint.lock
+	@touch $@
