@@ -1,4 +1,5 @@
--- Every owner that deals name or ever named, so that dim_owners has a row for each (P7).
+-- Every owner that deals name or ever named, or stored snapshots name, so that dim_owners has a row
+-- for each (P7).
 with
 
 final as (
@@ -10,6 +11,10 @@ final as (
     from {{ ref('stg_hubspot__deal_property_history') }}
     where property_name = 'hubspot_owner_id'
         and value is not null
+    union
+    select owner_id
+    from {{ ref('stg_hubspot__stored_snapshots') }}
+    where owner_id <> 'none'
 )
 
 select * from final

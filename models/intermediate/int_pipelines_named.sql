@@ -1,5 +1,5 @@
 -- Deal pipelines with the label that reports show (P12): those of the account and those that deals,
--- their history or stages name.
+-- their history, stages or stored snapshots name.
 with
 
 pipelines as (
@@ -15,6 +15,8 @@ named as (
         and value is not null
     union
     select pipeline_id from {{ ref('stg_hubspot__pipeline_stages') }} where object_type = 'deal'
+    union
+    select pipeline_id from {{ ref('stg_hubspot__stored_snapshots') }} where pipeline_id not in ('none', 'unknown')
     except
     select pipeline_id from pipelines
 ),

@@ -1,4 +1,4 @@
--- Which stage each pair of pipeline and stage means that a deal has or had (P3): the pair itself; a
+-- Which stage each pair of pipeline and stage means that a deal has, had or was stored with (P3): the pair itself; a
 -- stage that only one pipeline has is that pipeline's; anything else is unknown.
 with
 
@@ -10,6 +10,14 @@ deals as (
     select * from {{ ref('int_deals_in_population') }}
 ),
 
+stages_before_creation as (
+    select * from {{ ref('int_deal_stages_before_creation') }}
+),
+
+stored_snapshots as (
+    select * from {{ ref('stg_hubspot__stored_snapshots') }}
+),
+
 stages as (
     select * from {{ ref('int_stages_configured') }}
 ),
@@ -17,6 +25,13 @@ stages as (
 pairs as (
     select pipeline_id, stage_id
     from entries
+    union
+    select pipeline_id, stage_id
+    from stages_before_creation
+    union
+    select pipeline_id, stage_id
+    from stored_snapshots
+    where stage_id <> 'unknown'
     union
     select coalesce(pipeline_id, 'none') as pipeline_id, coalesce(stage_id, 'none') as stage_id
     from deals

@@ -22,14 +22,13 @@ states as (
 
 first_stages as (
     select
-        entries.deal_id,
+        before_creation.deal_id,
         stages.stage_pipeline_id,
         stages.stage_id
-    from {{ ref('int_deal_stage_entries') }} as entries
+    from {{ ref('int_deal_stages_before_creation') }} as before_creation
     inner join {{ ref('int_stage_pairs_resolved') }} as stages
-        on entries.pipeline_id = stages.pipeline_id
-        and entries.stage_id = stages.stage_id
-    where entries.entry_number = 1
+        on before_creation.pipeline_id = stages.pipeline_id
+        and before_creation.stage_id = stages.stage_id
 ),
 
 first_days as (
@@ -69,8 +68,7 @@ left_days as (
         and days.step_number + 1 = changes.step_number
 ),
 
--- The stage strictly before the day was left (C1); at the creation itself nothing was before, and the
--- deal's first stage counts (15c).
+-- The stage strictly before the day was left (C1, 15c); a day left at the creation itself finds no state.
 final as (
     select
         left_days.deal_id,

@@ -1,0 +1,174 @@
+{#
+  Report 17, historical snapshots, reconstructed from history: one definition for the mart (standard
+  dates) and the function (the dates that are asked for).
+
+  A query with one row per snapshot date and combination of `keys` that is not empty: snapshot_date,
+  the keys, deal_count, total_amount, weighted_amount, unknown_count. The snapshot of a day is the
+  state at its end (today's: at run_ts), so a state is in the snapshots from the day on which it
+  begins to the day before the one on which it ends.
+    dates  a relation with snapshot_date, unique, none after the day of run_ts
+    keys   what to add up by: {name: expression over snapshot_deals}
+    where  which states to look at, as a condition on fct_deal_states
+
+  No row per deal and date: what enters and leaves is added up per key and date, and runs on.
+#}
+{% macro historical_snapshots(dates, keys, where='true') -%}
+{%- set key_names = keys.keys() | join(', ') -%}
+{%- set measures = ['deal_count', 'total_amount', 'weighted_amount', 'unknown_count'] -%}
+with
+
+states as (
+    select * from {{ ref('fct_deal_states') }}
+),
+
+deals as (
+    select * from {{ ref('fct_deals') }}
+),
+
+-- For each day on which anything changed, the first snapshot that shows it.
+change_days as (
+    select valid_from_date as day from states group by valid_from_date
+),
+
+first_dates as (
+    select change_days.day, min(dates.snapshot_date) as snapshot_date
+    from change_days
+    inner join {{ dates }} as dates on dates.snapshot_date >= change_days.day
+    group by change_days.day
+),
+
+shown_states as (
+    select
+        states.*,
+        begins.snapshot_date as first_date,
+        ends.snapshot_date as end_date
+    from states
+    inner join first_dates as begins on states.valid_from_date = begins.day
+    left join first_dates as ends on states.valid_to_date = ends.day
+    where (ends.snapshot_date is null or ends.snapshot_date > begins.snapshot_date)
+        and {{ where }}
+),
+
+-- The present owner, the pipeline at the time (14a). A deal with a lost value counts apart, and what
+-- is lost is called unknown (17c).
+snapshot_deals as (
+    select
+        shown_states.first_date,
+        shown_states.end_date,
+        deals.owner_id,
+        case when shown_states.is_pipeline_unknown then 'unknown' else shown_states.pipeline_id end as pipeline_id,
+        case when shown_states.is_stage_unknown then 'unknown' else shown_states.stage_pipeline_id end as stage_pipeline_id,
+        case when shown_states.is_stage_unknown then 'unknown' else shown_states.stage_id end as stage_id,
+        case when shown_states.is_stage_unknown then 'unknown' else shown_states.deal_status end as deal_status,
+        case
+            when shown_states.is_forecast_category_unknown then 'unknown'
+            else shown_states.forecast_category
+        end as forecast_category,
+        case
+            when shown_states.is_amount_unknown then 'unknown'
+            else {{ amount_band('shown_states.company_amount') }}
+        end as amount_band,
+        shown_states.company_amount,
+        shown_states.weighted_amount,
+        shown_states.is_stage_unknown
+        or shown_states.is_pipeline_unknown
+        or shown_states.is_amount_unknown
+        or shown_states.is_forecast_category_unknown as is_unknown
+    from shown_states
+    inner join deals on shown_states.deal_id = deals.deal_id
+),
+
+counted as (
+    select
+        first_date,
+        end_date,
+        {%- for name, expression in keys.items() %}
+        {{ expression }} as {{ name }},
+        {%- endfor %}
+        sum(case when is_unknown then 0 else 1 end) as deal_count,
+        coalesce(sum(case when not is_unknown then company_amount end), 0) as total_amount,
+        coalesce(sum(case when not is_unknown then weighted_amount end), 0) as weighted_amount,
+        sum(case when is_unknown then 1 else 0 end) as unknown_count
+    from snapshot_deals
+    group by first_date, end_date{% for expression in keys.values() %}, {{ expression }}{% endfor %}
+),
+
+movements as (
+    select first_date as snapshot_date, {{ key_names }}, {{ measures | join(', ') }}
+    from counted
+    union all
+    select end_date, {{ key_names }}, -{{ measures | join(', -') }}
+    from counted
+    where end_date is not null
+),
+
+moved as (
+    select
+        snapshot_date,
+        {{ key_names }},
+        {%- for measure in measures %}
+        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from movements
+    group by snapshot_date, {{ key_names }}
+),
+
+levels as (
+    select
+        snapshot_date,
+        {{ key_names }},
+        {%- for measure in measures %}
+        sum({{ measure }}) over so_far as {{ measure }},
+        {%- endfor %}
+        lead(snapshot_date) over (partition by {{ key_names }} order by snapshot_date) as next_date
+    from moved
+    window so_far as (partition by {{ key_names }} order by snapshot_date)
+)
+
+select
+    dates.snapshot_date,
+    {%- for name in keys %}
+    levels.{{ name }},
+    {%- endfor %}
+    cast(levels.deal_count as bigint) as deal_count,
+    cast(levels.total_amount as decimal(38, 2)) as total_amount,
+    cast(levels.weighted_amount as decimal(38, 2)) as weighted_amount,
+    cast(levels.unknown_count as bigint) as unknown_count
+from levels
+inner join {{ dates }} as dates
+    on dates.snapshot_date >= levels.snapshot_date
+    and (levels.next_date is null or dates.snapshot_date < levels.next_date)
+where levels.deal_count + levels.unknown_count > 0
+{%- endmacro %}
+
+
+{# Band of a company amount, lower edge inclusive (17b). Edges: the variable amount_band_edges. #}
+{% macro amount_band(amount) -%}
+{%- set bands = amount_bands() -%}
+case
+    when {{ amount }} is null then '{{ bands[0] }}'
+    when {{ amount }} < 0 then '{{ bands[1] }}'
+    {%- for edge in var('amount_band_edges') %}
+    when {{ amount }} < {{ edge }} then '{{ bands[loop.index + 1] }}'
+    {%- endfor %}
+    else '{{ bands[-1] }}'
+end
+{%- endmacro %}
+
+
+{# The bands in their order: no amount, below 0, then from edge to edge. #}
+{% macro amount_bands() %}
+{%- set bands = ['none', 'negative'] -%}
+{%- set edges = [0] + var('amount_band_edges') -%}
+{%- for edge in edges[1:] -%}
+    {%- do bands.append(short_number(edges[loop.index0]) ~ '-' ~ short_number(edge)) -%}
+{%- endfor -%}
+{%- do bands.append(short_number(edges[-1]) ~ '+') -%}
+{{- return(bands) -}}
+{% endmacro %}
+
+
+{% macro short_number(number) %}
+{%- set thousands = (number // 1000) | int -%}
+{{- return((thousands ~ 'k') if number and number % 1000 == 0 else number | string) -}}
+{% endmacro %}
