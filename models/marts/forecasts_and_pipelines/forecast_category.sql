@@ -43,15 +43,12 @@ deals as (
 ),
 
 -- HubSpot's own categories always have a row where nothing groups them.
+fixed_categories as (
+    select unnest(['CLOSED', 'COMMIT', 'BEST_CASE', 'PIPELINE', 'OMIT', '(No category)']) as forecast_category
+),
+
 spine as (
-    {{ report_spine('deals', ['forecast_category']) }}
-    union
-    select 'all', 'all', null, null, buckets.bucket_start, fixed.forecast_category, buckets.is_last_bucket
-    from buckets
-    cross join (
-        select unnest(['CLOSED', 'COMMIT', 'BEST_CASE', 'PIPELINE', 'OMIT', '(No category)']) as forecast_category
-    ) as fixed
-    where group_by = 'none'
+    {{ report_spine('deals', ['forecast_category'], fixed='fixed_categories') }}
 ),
 
 measured as (
@@ -71,7 +68,9 @@ measured as (
 ),
 
 chosen as (
-    select *, case amount_field when 'weighted' then weighted_amount else total_amount end as chosen_amount
+    select
+        *,
+        case amount_field when 'weighted' then weighted_amount else total_amount end as chosen_amount
     from measured
 ),
 

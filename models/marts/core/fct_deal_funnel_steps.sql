@@ -1,0 +1,44 @@
+with
+
+deals as (
+    select * from {{ ref('fct_deals') }}
+),
+
+steps as (
+    select * from {{ ref('dim_deal_funnel_steps') }}
+),
+
+deal_steps as (
+    {{ deal_funnel('steps') | indent(4) }}
+),
+
+final as (
+    select
+        deal_steps.deal_id,
+        deals.created_date,
+        deal_steps.position,
+        deal_steps.stage_id,
+        deal_steps.stage_label,
+        deals.owner_id,
+        deals.owner_name,
+        deals.team_id,
+        deals.team_name,
+        deals.pipeline_id,
+        deals.pipeline_label,
+        deal_steps.is_entered,
+        deal_steps.is_skipped,
+        deal_steps.is_skipped_at_creation,
+        deal_steps.is_reached,
+        deal_steps.is_strict,
+        deal_steps.is_next_reached,
+        deal_steps.is_lost_here,
+        deal_steps.is_open_here,
+        deal_steps.is_current_here,
+        cast(deal_steps.entered_amount as decimal(38, 2)) as entered_amount,
+        cast(deal_steps.time_in_stage_ms as bigint) as time_in_stage_ms,
+        deal_steps.is_timed
+    from deal_steps
+    inner join deals on deal_steps.deal_id = deals.deal_id
+)
+
+select * from final

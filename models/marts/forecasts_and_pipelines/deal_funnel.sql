@@ -1,0 +1,132 @@
+{{ report_function(
+    arguments={
+        'stages': none,
+        'optional_stages': none,
+        'cohort': ['created', 'closed'],
+    },
+) }}
+
+with
+
+-- The pipeline that the funnel is of: the one that is named, or the only one that there is (13).
+asked_pipelines as (
+    select pipeline_id, pipeline_label
+    from {{ ref('dim_pipelines') }}
+    where (pipelines is null and not is_archived and pipeline_id <> 'none')
+        or pipeline_id in (
+            {{ named_ids('pipelines', ref('dim_pipelines'), 'pipeline_id', 'pipeline_label') }}
+        )
+),
+
+standard_steps as (
+    select *
+    from {{ ref('dim_deal_funnel_steps') }}
+    where pipeline_id in (select pipeline_id from asked_pipelines)
+),
+
+open_steps as (
+    select * from standard_steps where not is_won_step
+),
+
+optional_ids as (
+    {{ named_ids('optional_stages', 'open_steps', 'stage_id', 'stage_label') }}
+),
+
+asked_steps as (
+    select
+        *,
+        coalesce(
+            list_position(try_cast(stages as varchar[]), stage_id),
+            list_position(try_cast(stages as varchar[]), stage_label)
+        ) as asked_place
+    from standard_steps
+    where stages is null
+        or is_won_step
+        or stage_id in (
+            {{ named_ids('stages', 'open_steps', 'stage_id', 'stage_label') }}
+        )
+),
+
+-- The stages that are asked for, in the order in which they are asked, then Won.
+steps as (
+    select
+        * exclude (asked_place) replace (
+            row_number() over (partition by pipeline_id order by is_won_step, asked_place, position) as position,
+            stage_id in (select stage_id from optional_ids) as is_optional
+        )
+    from asked_steps
+),
+
+request as materialized (
+    {{ report_request(
+        names={
+            'stages': ['open_steps', 'stage_id', 'stage_label'],
+            'optional_stages': ['open_steps', 'stage_id', 'stage_label'],
+        },
+        problems=[one_pipeline('asked_pipelines'), optional_first_step('steps')],
+    ) }}
+),
+
+buckets as (
+    select buckets.*
+    from request
+    cross join {{ report_buckets() }} as buckets
+),
+
+scope as (
+    select * from {{ report_deal_scope() }}
+),
+
+deal_steps as (
+    {{ deal_funnel('steps') }}
+),
+
+deals as (
+    select
+        scope.*,
+        buckets.bucket_start,
+        deal_steps.*
+    from deal_steps
+    inner join {{ ref('fct_deals') }} as fct_deals on deal_steps.deal_id = fct_deals.deal_id
+    inner join scope
+        on fct_deals.owner_id = scope.owner_id
+        and fct_deals.pipeline_id = scope.pipeline_id
+    inner join buckets
+        on case cohort when 'closed' then fct_deals.close_date else fct_deals.created_date end >= buckets.first_day
+        and case cohort when 'closed' then fct_deals.close_date else fct_deals.created_date end < buckets.end_day
+    where cohort = 'created' or fct_deals.is_closed
+),
+
+spine as (
+    {{ report_spine('deals') }}
+),
+
+measured as (
+    select
+        spine.*,
+        steps.position as stage_position,
+        steps.stage_id,
+        steps.stage_label,
+        {{ deal_funnel_measures() }}
+    from spine
+    cross join steps
+    left join deals
+        on spine.group_id = deals.group_id
+        and spine.bucket_start = deals.bucket_start
+        and steps.position = deals.position
+    group by all
+),
+
+final as (
+    select
+        *,
+        case when stage_id <> 'won' then next_reached_count / nullif(reached_count, 0) end as next_step_rate,
+        reached_count
+        / nullif(first_value(reached_count) over (partition by group_id, bucket_start order by stage_position), 0) as cumulative_rate,
+        time_in_stage_ms / nullif(time_in_stage_count, 0) as average_time_in_stage_ms
+    from measured
+)
+
+select {{ report_columns() }}
+from final
+order by {{ report_order('case when stage_position = 1 then reached_count end', then=['stage_position']) }}
