@@ -10,6 +10,10 @@ owners as (
     select * from {{ ref('stg_hubspot__owners') }}
 ),
 
+assignments as (
+    select * from {{ ref('int_contact_assignments') }}
+),
+
 engagements as (
     select * from {{ ref('int_first_engagements_chosen') }}
 ),
@@ -32,6 +36,11 @@ found as (
     union all
     select 'unknown_owner', 'contacts', 'hubspot_owner_id', contact_id from contacts
     where owner_id not in (select owner_id from owners)
+    union all
+    -- 6a: nothing says since when the owner has had the contact.
+    select 'no_date', 'contacts', 'hubspot_owner_assigneddate', contact_id from contacts
+    where owner_id is not null
+        and contact_id not in (select contact_id from assignments)
     union all
     -- 6b
     select 'stored_value_differs', 'contacts', 'hs_time_to_first_engagement', contact_id from engagements

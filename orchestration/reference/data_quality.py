@@ -111,9 +111,12 @@ def findings(crm: Crm) -> Iterator[Finding]:
     for thread in chat_threads(crm):
         if not (thread["assigned_to"] or "").startswith("A-") or thread["assigned_to"] == "A-":
             yield Finding("no_owner", "conversation_threads", "assigned_to", thread["id"])
+    answered = responses(crm)
     for row in crm.population("contacts"):
         yield from _of_contact(crm, row)
-    for contact_id, response in responses(crm).items():
+        if row["hubspot_owner_id"] is not None and row["id"] not in answered:  # 6a
+            yield Finding("no_date", "contacts", "hubspot_owner_assigneddate", row["id"])
+    for contact_id, response in answered.items():
         if response.differs_from_stored:  # 6b
             yield Finding("stored_value_differs", "contacts", "hs_time_to_first_engagement", contact_id)
     for table, number, record_id in crm.rejected_rows:
