@@ -99,7 +99,7 @@ def write_database(
     Returns the rows by `schema.table`. The build is opened read-only.
     """
     row_counts = {}
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"attach {_text(str(build))} as build (read_only)")
         connection.execute(
             f"attach {_text(str(target))} as published (storage_version {_text(STORAGE_VERSION)})"
