@@ -229,13 +229,17 @@ cross join buckets
 
 {#
   The report's columns: `bucket_start` and the place in the team tree only where they are asked,
-  never those that only serve the order.
+  never those that only serve the order, and others only on a condition on the arguments
+  (`only_where`: {condition: columns}).
 #}
-{% macro report_columns(order_only=[]) -%}
+{% macro report_columns(order_only=[], only_where={}) -%}
 columns(lambda c:
     (c <> 'bucket_start' or bucket is not null)
     and (c not in ('parent_team_id', 'depth') or (group_by = 'team' and include_subteams))
     and c not in ({{ quoted(['is_last_bucket'] + order_only) }})
+    {%- for condition, columns in only_where.items() %}
+    and (c not in ({{ quoted(columns) }}) or {{ condition }})
+    {%- endfor %}
 )
 {%- endmacro %}
 
