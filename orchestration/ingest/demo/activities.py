@@ -166,9 +166,7 @@ class Log:
             self.meeting(known, clock.later(rng, start, rng.uniform(1, 9)), rep, kind)
         return meeting_id
 
-    def task(
-        self, created: int, rep: Rep, days: float | None = None, done: int | None = None
-    ) -> str:
+    def task(self, created: int, rep: Rep, days: float | None = None, done: int | None = None) -> str:
         """A task that is due in so many days; `done`: completed exactly then."""
         rng = self._rng
         day = clock.day_of(created + int((rng.uniform(0.5, 8) if days is None else days) * clock.DAY))
@@ -275,9 +273,7 @@ def _call_outcome(rng: Random, at: int, connect: float) -> tuple[str | None, int
     return outcome, 0 if odd < 0.08 else duration
 
 
-def _task_statuses(
-    rng: Random, created: int, due: int, rep: Rep, done: int | None
-) -> Timeline:
+def _task_statuses(rng: Random, created: int, due: int, rep: Rep, done: int | None) -> Timeline:
     """Done in time, late, or never; started, put off or taken up again on the way."""
     statuses = Timeline()
 
@@ -347,7 +343,7 @@ def _work_in_stage(log: Log, rng: Random, deal: Deal, stay: Stay) -> None:
         when = clock.working(rng, start + int(min(days, 14) * rng.uniform(0.25, 0.85) * clock.DAY))
         booked = start + int((when - start) * rng.uniform(0, 0.4))
         log.meeting(booked, when, deal.rep_at(booked), kind)
-    busy = 0.28 * deal.rep_at(start).activity * min(days, 45) ** 0.6
+    busy = 0.26 * deal.rep_at(start).activity * min(days, 45) ** 0.6
     for _ in range(int(busy + rng.random())):
         if log.is_full:
             break
@@ -356,7 +352,7 @@ def _work_in_stage(log: Log, rng: Random, deal: Deal, stay: Stay) -> None:
         what = rng.random()
         if what < (0.36 if stay.step < 2 else 0.26):
             log.call(at, rep, connect_rate(rep))
-        elif what < 0.55:
+        elif what < 0.53:
             log.email(at, rep)
         elif what < 0.78:
             log.task(at, rep)
@@ -370,7 +366,7 @@ def _work_in_stage(log: Log, rng: Random, deal: Deal, stay: Stay) -> None:
 _MEETINGS = {
     "Discovery": ("Discovery", 0.35),
     "Registered": ("Discovery", 0.4),
-    "Demo": ("Demo", 0.75),
+    "Demo": ("Demo", 0.65),
     "Technical review": ("Demo", 0.4),
     "Negotiation": ("Negotiation", 0.5),
     "Usage review": ("Review", 0.7),

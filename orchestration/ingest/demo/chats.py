@@ -78,9 +78,7 @@ def _write(
         messages.append((when, "OUTGOING", agent))
         for turn in range(rng.randint(0, 5)):
             when += int(rng.expovariate(1 / 3) * clock.MINUTE) + clock.SECOND
-            messages.append(
-                (when, "INCOMING", visitor) if turn % 2 == 0 else (when, "OUTGOING", agent)
-            )
+            messages.append((when, "INCOMING", visitor) if turn % 2 == 0 else (when, "OUTGOING", agent))
     closed = when + int(rng.expovariate(1 / 9) * clock.HOUR) if rng.random() < 0.93 else None
     is_closed = closed is not None and closed < end
     is_assigned = agent is not None and messages[-1][0] > start and answered < end

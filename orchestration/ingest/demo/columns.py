@@ -39,9 +39,13 @@ def _array(values: Sequence, data_type: pa.DataType, *buffers: pa.Buffer) -> pa.
 
 
 def _text(values: Sequence[str | None]) -> pa.Array:
-    parts = [b"" if value is None else value.encode() for value in values]
+    parts: list = [value or "" for value in values]
+    text = "".join(parts)
+    data = text.encode()
+    if len(data) != len(text):  # not all ASCII: lengths in bytes differ
+        parts = [part.encode() for part in parts]
     ends = array("i", accumulate(map(len, parts), initial=0))
-    return _array(values, pa.string(), pa.py_buffer(ends), pa.py_buffer(b"".join(parts)))
+    return _array(values, pa.string(), pa.py_buffer(ends), pa.py_buffer(data))
 
 
 def _integer(values: Sequence[int | None]) -> pa.Array:
@@ -60,8 +64,7 @@ def _boolean(values: Sequence[bool | None]) -> pa.Array:
 
 def _decimal(values: Sequence[Decimal | None]) -> pa.Array:
     parts = [
-        int(value.scaleb(_SCALE)).to_bytes(16, "little", signed=True) if value else _ZERO
-        for value in values
+        int(value.scaleb(_SCALE)).to_bytes(16, "little", signed=True) if value else _ZERO for value in values
     ]
     return _array(values, _DECIMAL, pa.py_buffer(b"".join(parts)))
 

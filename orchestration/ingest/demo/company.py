@@ -1,9 +1,8 @@
-"""The company itself: people, teams, pipelines, what it sells to whom, exchange rates, goals.
+"""The company itself: people, teams, pipelines, what it sells to whom, exchange rates.
 
 Belongs here: everything that is set up rather than lived through, with the numbers that make reps,
 segments and pipelines differ, and the tables that hold it: account, owners, teams, owner_teams,
-pipelines, pipeline_stages, call_dispositions, exchange_rates, goal_targets, forecasts, sequences,
-conversation_channels.
+pipelines, pipeline_stages, call_dispositions, exchange_rates, sequences, conversation_channels.
 
 The company: an American maker of measuring instruments with a second sales office in Europe, moved to
 this CRM in December 2024, fiscal year from February, New York time, US dollars; Europe sells in euros.
@@ -137,9 +136,9 @@ class Segment:
 
 SEGMENTS = {
     "commercial": Segment(NEW_BUSINESS, 0.45, 9_500, 0.75, 0.9, 1.0),
-    "enterprise": Segment(NEW_BUSINESS, 0.1, 42_000, 0.7, 1.35, 0.95),
+    "enterprise": Segment(NEW_BUSINESS, 0.1, 42_000, 0.7, 1.2, 0.95),
     "emea": Segment(NEW_BUSINESS, 0.25, 14_000, 0.75, 1.1, 1.0),
-    "channel": Segment(CHANNEL, 0.1, 12_000, 0.85, 1.2, 1.0),
+    "channel": Segment(CHANNEL, 0.1, 12_000, 0.85, 1.15, 1.0),
     "renewals": Segment(RENEWALS, 0.1, 15_000, 0.65, 1.0, 1.0),
 }
 
@@ -189,25 +188,25 @@ def _rep(number: int, name: str, team: str | None, deals: dict[str, float], *tra
 #        skill  pace  activity  optimism  push  response  quota
 REPS = (
     _rep(1, "Grace Holloway", "110", {"enterprise": 0.5, "commercial": 0.1},
-         1.2, 1.0, 0.7, 0.9, 0.75, 4.0, 45_000),
+         1.2, 1.0, 0.7, 0.9, 0.75, 4.0, 56_000),
     _rep(2, "Marcus Bell", "111", {"commercial": 1.0},
-         1.0, 0.85, 1.5, 0.85, 0.85, 0.9, 49_000),
+         1.0, 0.85, 1.5, 0.85, 0.85, 0.9, 54_000),
     _rep(3, "Priya Raman", "111", {"commercial": 0.8, "enterprise": 0.1},
-         1.5, 0.95, 1.25, 1.15, 0.8, 1.3, 58_000, extra_teams=("112",)),
+         1.5, 0.95, 1.25, 1.15, 0.8, 1.3, 62_000, extra_teams=("112",)),
     _rep(4, "Tyler Okafor", "111", {"commercial": 0.7},
-         0.8, 1.2, 1.2, 0.55, 0.75, 2.6, 24_000, joined=_day(2026, 3, 2)),
+         0.8, 1.2, 1.2, 0.55, 0.75, 2.6, 25_000, joined=_day(2026, 3, 2)),
     _rep(5, "Dana Whitfield", "112", {"enterprise": 1.0},
          1.05, 1.0, 1.0, 0.7, 0.9, 3.2, 92_000),
     _rep(6, "Katharina Vogel", "121", {"emea": 1.0},
-         1.25, 1.0, 1.0, 1.3, 0.85, 2.0, 54_000, currency="EUR"),
+         1.25, 1.0, 1.0, 1.3, 0.85, 2.0, 56_000, currency="EUR"),
     _rep(7, "Jonas de Wit", "121", {"emea": 0.8},
          0.75, 1.1, 0.8, 0.45, 0.95, 6.0, 34_000, currency="EUR"),
     _rep(8, "Aoife Brennan", "122", {"emea": 0.8},
          1.05, 0.95, 1.1, 0.8, 0.6, 1.6, 46_000, currency="EUR"),
     _rep(9, "Sam Rivera", "200", {"renewals": 1.0},
-         1.1, 1.0, 0.8, 1.2, 0.5, 3.0, 125_000, extra_teams=("111",)),
+         1.1, 1.0, 0.8, 1.2, 0.5, 3.0, 145_000, extra_teams=("111",)),
     _rep(10, "Nadia Haddad", None, {"channel": 1.0},
-         1.0, 1.1, 0.7, 0.75, 0.55, 5.0, 40_000),
+         1.0, 1.1, 0.7, 0.75, 0.55, 5.0, 43_000),
     _rep(11, "Luis Ortega", "112", {"enterprise": 0.8},
          0.9, 1.2, 0.8, 0.7, 0.6, 5.0, 50_000, left=_day(2025, 1, 31)),
     _rep(12, "Erik Lindström", "122", {"emea": 0.9},
@@ -272,7 +271,7 @@ SEQUENCES = (
 )
 
 # The level around which a currency's quarterly rate to the dollar moves.
-_RATE_LEVELS = {"EUR": 1.1, "GBP": 1.28}
+RATE_LEVELS = {"EUR": 1.1, "GBP": 1.28}
 
 
 def _quarters_since_opening(instant: int) -> int:
@@ -287,7 +286,7 @@ def quarter_instant(quarter: int) -> int:
 
 @cache
 def _rate(seed: int, currency: str, quarter: int) -> Decimal:
-    level = _RATE_LEVELS[currency]
+    level = RATE_LEVELS[currency]
     before = _rate(seed, currency, quarter - 1) if quarter else Decimal(str(level))
     drift = (level - float(before)) * 0.3 + Random(f"{seed}:rate:{currency}:{quarter}").gauss(0, 0.025)
     return round(before + Decimal(str(round(drift, 4))), 4)
@@ -318,14 +317,12 @@ def pick_rep(rng: Random, segment: str, day: int) -> Rep:
     return rng.choices(able, [rep.deals[segment] for rep in able])[0]
 
 
-def set_up(crm: Crm, seed: int, size: int) -> None:
+def set_up(crm: Crm, seed: int) -> None:
     """Write all tables of this module."""
     _write_account(crm)
     _write_people(crm)
     _write_pipelines(crm)
     _write_lists(crm, seed)
-    _write_goals(crm, seed, size)
-    _write_forecasts(crm, seed, size)
 
 
 def _write_account(crm: Crm) -> None:
@@ -423,7 +420,7 @@ def _write_lists(crm: Crm, seed: int) -> None:
         crm.add("conversation_channels", id=channel, name=name, kind=kind)
     for sequence, name in SEQUENCES:
         crm.add("sequences", id=sequence, name=name)
-    for currency in _RATE_LEVELS:
+    for currency in RATE_LEVELS:
         quarter = 0
         while quarter_instant(quarter) < crm.end:
             crm.add(
@@ -434,180 +431,3 @@ def _write_lists(crm: Crm, seed: int) -> None:
                 conversion_rate=_rate(seed, currency, quarter),
             )
             quarter += 1
-
-
-def _fiscal_years(crm: Crm) -> list[tuple[int, int]]:
-    """(year by which it is called, first day) of the fiscal years whose goals are set by the end.
-
-    Goals of a year are entered two weeks before it begins; those of the first at the opening.
-    """
-    years = []
-    year = FIRST_FISCAL_YEAR
-    while clock.at(max(_day(year, 1, 18), clock.OPENED), 9) < crm.end:
-        years.append((year + 1, _day(year, FISCAL_YEAR_START, 1)))
-        year += 1
-    return years
-
-
-# How a year's quota is spread over its months, February first: as demand and the quarter ends go.
-_QUOTA_MONTHS = (0.85, 1.0, 1.2, 0.95, 1.0, 1.2, 0.75, 0.9, 1.25, 0.95, 0.85, 1.1)
-
-
-def _rounded(amount: float) -> Decimal:
-    step = 500 if amount >= 5_000 else 50
-    return Decimal(max(step, round(amount / step) * step))
-
-
-def _write_goals(crm: Crm, seed: int, size: int) -> None:
-    """Monthly revenue goals per rep, quarterly ones per team, one goal that is no revenue goal."""
-    for name, first in _fiscal_years(crm):
-        entered = clock.at(max(first - 14, clock.OPENED), 9)
-        growth = (size / 2500) * 1.08 ** (name - 2026)
-        months = [clock.month_start(first, month) for month in range(12)]
-        months = [month for month in months if month >= clock.month_start(clock.OPENED)]
-        revenue = {
-            "hs_kpi_metric_type": "SUM",
-            "hs_kpi_object_type": "DEAL",
-            "hs_kpi_property_name": "amount_in_home_currency",
-            "hs_kpi_time_property_name": "closedate",
-        }
-        for number, rep in enumerate(REPS):
-            if not rep.works_on(clock.day_of(entered)) and rep.joined < first - 14:
-                continue
-            for month in months:
-                # Known before they come: the goals of a new rep start with the first full month.
-                if month <= rep.joined or (rep.left is not None and rep.left < entered):
-                    continue
-                # A slice deleted by hand: Aoife was away in May.
-                if rep.owner_id == "70001008" and date.fromordinal(month).month == 5:
-                    continue
-                spread = _QUOTA_MONTHS[(date.fromordinal(month).month - FISCAL_YEAR_START) % 12]
-                amount = rep.quota * growth * spread
-                foreign = rep.currency != CURRENCY
-                _write_goal(
-                    crm,
-                    f"{name}{number:02d}{date.fromordinal(month).month:02d}",
-                    entered,
-                    month,
-                    1,
-                    "monthly",
-                    f"Revenue per rep FY{name % 100}",
-                    f"5f1d0a52-7c1e-4b0a-9d55-00000000{name}",
-                    _rounded(amount / _RATE_LEVELS["EUR"] if foreign else amount),
-                    user=rep.user_id,
-                    currency=rep.currency,
-                    **revenue,
-                )
-        quarters = [month for month in months if clock.quarter_end(month) == clock.month_start(month, 3) - 1]
-        for team, _, _ in TEAMS:
-            members = [
-                rep for rep in REPS if rep.left is None and _is_in(rep.team, team) and rep.joined < first
-            ]
-            for quarter in quarters:
-                year_part = (date.fromordinal(quarter).month - FISCAL_YEAR_START) % 12
-                spread = sum(_QUOTA_MONTHS[year_part : year_part + 3])
-                amount = sum(rep.quota for rep in members) * growth * spread
-                _write_goal(
-                    crm,
-                    f"{name}{team}{year_part:02d}",
-                    entered,
-                    quarter,
-                    3,
-                    "quarterly",
-                    f"Team revenue FY{name % 100}",
-                    f"9ab3c7e1-20f4-4d5e-8f11-00000000{name}",
-                    _rounded(amount * 0.95),
-                    team=team,
-                    rollup="true" if team in ("100", "110", "120") else None,
-                    pipelines="default;81204417" if team == "122" else None,
-                    **revenue,
-                )
-        for month in months:
-            _write_goal(
-                crm,
-                f"{name}99{date.fromordinal(month).month:02d}",
-                entered,
-                month,
-                1,
-                "monthly",
-                f"Meetings booked FY{name % 100}",
-                f"c2e45d90-66aa-4e21-b7c3-00000000{name}",
-                Decimal(12),
-                user=TRAINEE_USER,
-                hs_kpi_metric_type="COUNT",
-                hs_kpi_object_type="MEETING_EVENT",
-                hs_kpi_time_property_name="hs_createdate",
-            )
-
-
-def _is_in(team: str | None, ancestor: str) -> bool:
-    parents = {child: parent for child, _, parent in TEAMS}
-    while team is not None and team != ancestor:
-        team = parents[team]
-    return team == ancestor
-
-
-def _write_goal(
-    crm: Crm,
-    goal_id: str,
-    entered: int,
-    first: int,
-    months: int,
-    milestone: str,
-    name: str,
-    goal: str,
-    amount: Decimal,
-    *,
-    user: str | None = None,
-    team: str | None = None,
-    currency: str = CURRENCY,
-    rollup: str | None = None,
-    pipelines: str | None = None,
-    **kpi: str,
-) -> None:
-    """One slice. Its bounds are UTC midnights that mean calendar days; December ends exclusively."""
-    end = (clock.month_start(first, months) - _EPOCH_DAY) * clock.DAY
-    inclusive = date.fromordinal(clock.month_start(first, months) - 1).month != 12
-    crm.add_record(
-        "goal_targets",
-        entered,
-        id=f"33{goal_id}",
-        hs_goal_name=name,
-        hs_target_amount=amount,
-        hs_start_datetime=(first - _EPOCH_DAY) * clock.DAY,
-        hs_end_datetime=end - 1 if inclusive else end,
-        hs_milestone=milestone,
-        hs_assignee_user_id=user,
-        hs_assignee_team_id=team,
-        hs_pipeline_ids=pipelines,
-        hs_group_correlation_uuid=goal,
-        hs_goal_target_group_id=f"{goal}:{user or team}",
-        hs_goal_target_currency_code=currency,
-        hs_kpi_is_team_rollup=rollup,
-        **kpi,
-    )
-
-
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-
-
-def _write_forecasts(crm: Crm, seed: int, size: int) -> None:
-    """What each rep says at the start of a month will come in that month, per main pipeline."""
-    month = clock.month_start(clock.GO_LIVE)
-    while clock.at(month, 9) < crm.end:
-        for rep in REPS:
-            if rep.works_on(month):
-                rng = Random(f"{seed}:forecast:{rep.owner_id}:{month}")
-                segment = max(rep.deals, key=rep.deals.get)
-                crm.add_record(
-                    "forecasts",
-                    clock.at(month, 9 + rng.random()),
-                    id=f"61{month}{rep.owner_id[-2:]}",
-                    hubspot_owner_id=rep.owner_id,
-                    hs_amount=_rounded(rep.quota * size / 2500 * rng.uniform(0.7, 1.3)),
-                    hs_deal_pipeline_id=SEGMENTS[segment].pipeline.id,
-                    hs_forecast_start_date=clock.at(month, 0),
-                    hs_forecast_end_date=clock.at(clock.month_start(month, 1), 0),
-                    hs_team_id=rep.team,
-                )
-        month = clock.month_start(month, 1)

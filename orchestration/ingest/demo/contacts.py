@@ -58,9 +58,7 @@ def prospects(seed: int, size: int, last_day: int) -> Iterator[Customer]:
     """Those who never buy: each with a company of its own, known or not."""
     for number, day in clock.arrivals(f"{seed}:prospect", size * _PROSPECT_SHARE, last_day):
         rng = Random(f"{seed}:prospect:{number}")
-        segment = rng.choices(
-            list(_PROSPECT_SEGMENTS), list(_PROSPECT_SEGMENTS.values())
-        )[0]
+        segment = rng.choices(list(_PROSPECT_SEGMENTS), list(_PROSPECT_SEGMENTS.values()))[0]
         born = clock.at(day, rng.triangular(6, 23.8, 13))
         rep = company.pick_rep(rng, segment, day)
         company_id = record_id("prospect company", number) if rng.random() < 0.6 else None
@@ -234,9 +232,7 @@ def write(crm: Crm, life: Life) -> None:
         **_stored_engagement(rng, life, end),
     )
     # One record in ten comes from a program that writes instants as epoch milliseconds (H10).
-    crm.keep_history(
-        "contact_property_history", contact.id, timeline, epoch_values=contact.id.endswith("3")
-    )
+    crm.keep_history("contact_property_history", contact.id, timeline, epoch_values=contact.id.endswith("3"))
     if life.customer.id is not None:
         born = max(entered, clock.entered(life.customer.born))
         this, to = ("contact", contact.id), ("company", life.customer.id)

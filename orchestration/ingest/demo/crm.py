@@ -139,9 +139,7 @@ class Crm:
         """One row that is there whatever the end."""
         self._rows[table].append(row)
 
-    def add_record(
-        self, table: str, born: int, archived_at: int | None = None, **row: Any
-    ) -> bool:
+    def add_record(self, table: str, born: int, archived_at: int | None = None, **row: Any) -> bool:
         """One row of an object table, if it was born before the end. True if it was."""
         if born >= self.end:
             return False
@@ -199,9 +197,18 @@ class Crm:
                 text = write(version.value)
                 if text is None and number % 2:
                     text = ""
+                source_id = _SOURCE_IDS.get(version.source)
                 rows.append(
-                    (object_id, name, text, version.timestamp, number)
-                    + (version.source, _SOURCE_IDS.get(version.source), version.user)
+                    (
+                        object_id,
+                        name,
+                        text,
+                        version.timestamp,
+                        number,
+                        version.source,
+                        source_id,
+                        version.user,
+                    )
                 )
 
     def tables(self) -> dict[str, pa.Table]:
@@ -236,13 +243,8 @@ def _table(table: contract.Table, rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def _history_table(table: contract.Table, rows: list[tuple]) -> pa.Table:
-    names = (
-        "object_id name value timestamp sequence source_type source_id updated_by_user_id"
-    ).split()
+    names = ("object_id name value timestamp sequence source_type source_id updated_by_user_id").split()
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     return pa.table(
-        {
-            name: column(values, table.columns[name])
-            for name, values in zip(names, columns, strict=True)
-        }
+        {name: column(values, table.columns[name]) for name, values in zip(names, columns, strict=True)}
     )

@@ -107,9 +107,7 @@ def new_contact(rng: Random, customer: Customer, contact_id: str, key: str, born
     return contact
 
 
-def new_customer(
-    rng: Random, segment: str, rep: Rep, company_id: str | None, born: int
-) -> Customer:
+def new_customer(rng: Random, segment: str, rep: Rep, company_id: str | None, born: int) -> Customer:
     region = "emea" if segment == "emea" else "americas"
     name = names.company(rng, region)
     return Customer(company_id, name, f"{names.slug(name)}.example", segment, rep, born, rep)
@@ -175,9 +173,7 @@ class Book:
         self.customers.append(customer)
         return customer
 
-    def add_people(
-        self, rng: Random, customer: Customer, number: int, born: int
-    ) -> list[Contact]:
+    def add_people(self, rng: Random, customer: Customer, number: int, born: int) -> list[Contact]:
         """More people of the customer join deal `number`: one or two in large companies."""
         people = []
         more = rng.choices((0, 1, 2), (4, 4, 2) if customer.segment == "enterprise" else (8, 2, 0))

@@ -36,9 +36,7 @@ _STEMS = (
     "Orchard Pine Quarry Ridge River Rock Sable Silver Slate Spring Steel Stone Summit Terra "
     "Timber Valley Vista West Willow Wolf"
 ).split()
-_TAILS = (
-    "field works brook line gate bridge point water tech metal grove crest land port chem dale"
-).split()
+_TAILS = ("field works brook line gate bridge point water tech metal grove crest land port chem dale").split()
 _SUFFIXES = {
     "americas": ("Inc.", "Manufacturing", "Industries", "LLC", "Foods", "Water", "Energy", "Labs"),
     "emea": ("GmbH", "AG", "B.V.", "Ltd", "Oy", "S.A.", "& Söhne KG", "A/S"),

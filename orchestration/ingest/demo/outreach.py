@@ -48,9 +48,7 @@ def work(crm: Crm, life: Life) -> None:
 # --- first engagement ---
 
 
-def _engage(
-    crm: Crm, log: Log, life: Life, assigned: int, rep: Rep, until: int | None
-) -> None:
+def _engage(crm: Crm, log: Log, life: Life, assigned: int, rep: Rep, until: int | None) -> None:
     """One owner's time with a contact: the first engagement and some attempts after it."""
     rng = life.rng
     share = _ENGAGED_AGAIN_SHARE if life.engagements else _ENGAGED_SHARE
@@ -99,7 +97,7 @@ def _follow_up(log: Log, life: Life, first: int, rep: Rep, until: int | None) ->
     if life.first_deal is not None:
         last = min(last, life.first_deal)
     at = first
-    for _ in range(int(rng.random() * 1.35 * rep.activity + 0.2)):
+    for _ in range(int(rng.random() * 1.15 * rep.activity + 0.2)):
         at = clock.later(rng, at, 0.5 + rng.expovariate(1 / 4))
         if at >= last:
             return
@@ -141,7 +139,7 @@ def _run_sequence(log: Log, life: Life, start: int, rep: Rep) -> int:
     for step in range(steps):
         if step:
             at = clock.later(rng, at, rng.uniform(2, 4))
-        answers = rng.random() < 0.07 * rep.skill ** 0.5
+        answers = rng.random() < 0.07 * rep.skill**0.5
         log.email(at, rep, via="SEQUENCES", reply=1.0 if answers else 0.0)
         if answers:
             at = clock.later(rng, at, rng.uniform(0.1, 2))
