@@ -98,7 +98,14 @@ group_stages as (
 ),
 
 spine as (
-    select group_stages.*, buckets.bucket_start, buckets.is_last_bucket
+    select
+        group_stages.group_id,
+        group_stages.group_label,
+        group_stages.parent_team_id,
+        group_stages.depth,
+        buckets.bucket_start,
+        group_stages.* exclude (group_id, group_label, parent_team_id, depth),
+        buckets.is_last_bucket
     from group_stages
     cross join buckets
 ),
