@@ -37,12 +37,18 @@ COMPILED_FROM = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds",
 
 @cache
 def compiled_project(variables: str = "{}") -> Project:
-    """The project as dbt compiles it with these variables (JSON); once per state of its sources."""
+    """The project as dbt compiles it with these variables (JSON)."""
+    return Project.from_manifest(compiled_manifest(variables))
+
+
+@cache
+def compiled_manifest(variables: str = "{}") -> dict:
+    """dbt's manifest, compiled with these variables (JSON); once per state of its sources."""
     folder = Path(tempfile.gettempdir()) / f"sales_reports_compiled_{os.getuid()}"
     target = folder / _content_hash(variables)
     if not (target / "manifest.json").exists():
         _compile(target, variables)
-    return Project.from_manifest(json.loads((target / "manifest.json").read_text()))
+    return json.loads((target / "manifest.json").read_text())
 
 
 def _content_hash(variables: str) -> str:
