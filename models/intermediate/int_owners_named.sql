@@ -16,13 +16,25 @@ named as (
     select owner_id, null as user_id from {{ ref('int_owner_ids_in_deals') }}
 ),
 
+-- Without any teams nobody is in one (P17).
+known_teams as (
+    select count(*) as row_count
+    from (
+        select team_id as name from {{ ref('stg_hubspot__teams') }}
+        union all
+        select column_name as name from {{ ref('stg_hubspot__available_columns') }} where table_name = 'teams'
+    ) as found
+),
+
 main_teams as (
     select
-        owner_id,
-        min({{ code_points('team_id') }}) as team_id
+        owner_teams.owner_id,
+        min({{ code_points('owner_teams.team_id') }}) as team_id
     from owner_teams
-    where is_primary
-    group by owner_id
+    cross join known_teams
+    where owner_teams.is_primary
+        and known_teams.row_count > 0
+    group by owner_teams.owner_id
 ),
 
 known as (

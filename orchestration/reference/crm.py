@@ -518,7 +518,7 @@ class Crm:
             for row in self.rows("owner_teams")
             if row["owner_id"] == owner_id and row["is_primary"] and not row.get("archived")
         ]
-        if not primary:
+        if not primary or not (self.teams or self.is_available("teams")):  # P17
             return NONE_ID, NO_TEAM
         return self.team(min(primary))
 
