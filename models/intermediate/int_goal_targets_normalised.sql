@@ -57,14 +57,15 @@ final as (
             when dated.hs_goal_target_currency_code <> settings.company_currency
                 then latest_rates.conversion_rate
         end as exchange_rate,
-        dated.hs_target_amount,
+        -- A target that was cleared is a target of 0: what was won stands beside it.
+        coalesce(dated.hs_target_amount, 0) as hs_target_amount,
         case
             when dated.period_start is null or dated.period_end is null or dated.period_end <= dated.period_start
                 then 'no_period'
-            when dated.hs_target_amount is null then 'no_target'
             when dated.hs_assignee_user_id is null and dated.hs_assignee_team_id is null then 'no_assignee'
             -- Revenue unless the goal's own formula says otherwise (18b, K14).
             when upper(coalesce(dated.hs_kpi_metric_type, 'SUM')) <> 'SUM'
+                or lower(coalesce(dated.hs_kpi_time_property_name, 'closedate')) <> 'closedate'
                 or upper(coalesce(dated.hs_kpi_object_type, 'DEAL')) not in ('DEAL', 'DEALS', '0-3')
                 or lower(coalesce(dated.hs_kpi_property_name, 'amount')) not in (
                     'amount', 'amount_in_home_currency', 'hs_closed_amount', 'hs_closed_amount_in_home_currency'

@@ -195,10 +195,13 @@ def is_revenue_goal(row: Row) -> bool:
 
 
 def _has_left(crm: Crm, owner_id: str, period_start: date) -> bool:
-    """A deactivated owner has no slices that begin after the day of deactivation (18c)."""
+    """A deactivated owner has no slices that begin after the day of deactivation (18c).
+
+    Where the source does not say when, it was seen by this load for the first time (K14).
+    """
     for row in crm.rows("owners"):
-        if row["id"] == owner_id and row["archived"] and row["archived_at"] is not None:
-            return period_start > crm.day(row["archived_at"])
+        if row["id"] == owner_id and row["archived"]:
+            return period_start > crm.day(row["archived_at"] or crm.run_ts)
     return False
 
 
