@@ -147,9 +147,7 @@ def _proof_names(query: str) -> set[str]:
     return set(re.findall(r"\bproof_\w+", query))
 
 
-def _run(
-    connection: duckdb.DuckDBPyConnection, invariant: Invariant, errors: dict[str, str]
-) -> Result:
+def _run(connection: duckdb.DuckDBPyConnection, invariant: Invariant, errors: dict[str, str]) -> Result:
     start = time.perf_counter()
     try:
         for name in sorted(_proof_names(invariant.sql) & errors.keys()):

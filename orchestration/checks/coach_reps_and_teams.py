@@ -96,8 +96,7 @@ INVARIANTS = [
     Invariant(
         name="deals_created_are_the_open_won_and_lost_ones_together",
         report="rpt_deals_created",
-        words="4a: deals = open + won + lost raw deals created on the day (H2), with their present "
-        "amount.",
+        words="4a: deals = open + won + lost raw deals created on the day (H2), with their present amount.",
         sql=unequal_sums(
             "select * from reports.rpt_deals_created",
             """

@@ -13,9 +13,7 @@ Row = dict[str, object]
 TOLERANCE = 1e-9  # of floating-point columns, relative (K13)
 
 
-def row_differences(
-    actual: list[Row], expected: list[Row], measures: Iterable[str]
-) -> list[dict[str, str]]:
+def row_differences(actual: list[Row], expected: list[Row], measures: Iterable[str]) -> list[dict[str, str]]:
     """One dict per row that is on one side only or differs: `id`, its key, and `difference`.
 
     Rows are matched by all columns of `expected` but `measures`. Columns that only `actual` has are
@@ -35,9 +33,7 @@ def row_differences(
     for key in sorted(ours.keys() | theirs.keys(), key=str):
         difference = _difference(theirs.get(key), ours.get(key), values)
         if difference:
-            found.append(
-                {"id": _text(dict(zip(keys, key, strict=False))), "difference": difference}
-            )
+            found.append({"id": _text(dict(zip(keys, key, strict=False))), "difference": difference})
     return found
 
 

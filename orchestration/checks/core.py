@@ -8,7 +8,7 @@ dimensions are whole.
 from __future__ import annotations
 
 from orchestration.checks import Invariant, unequal_sums
-from orchestration.checks.second_road import day, in_population
+from orchestration.checks.second_road import in_population
 
 # Deals whose whole history knows one pipeline: their visits can be told from the stage versions alone.
 ONE_PIPELINE = """

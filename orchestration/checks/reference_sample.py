@@ -252,9 +252,7 @@ def _taken(table: str) -> str:
 # --- the comparison -------------------------------------------------------------------------------
 
 
-def _compare_mart(
-    connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, build: str | None
-) -> Result:
+def _compare_mart(connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, build: str | None) -> Result:
     """The sample's mart against the reference and, if the sample is the whole, against the build's."""
     start = time.perf_counter()
     reference = references()[mart]
@@ -289,9 +287,7 @@ def _compare_records(connection: duckdb.DuckDBPyConnection, table: str, build: s
     return Result(_record_law(table), len(found), found[:SHOWN], time.perf_counter() - start)
 
 
-def _unlike_rows(
-    connection: duckdb.DuckDBPyConnection, built: str, sampled: str, where: str
-) -> list[dict]:
+def _unlike_rows(connection: duckdb.DuckDBPyConnection, built: str, sampled: str, where: str) -> list[dict]:
     """Rows that only one of two tables has."""
     sides = {"build": (built, sampled), "sample": (sampled, built)}
     return [

@@ -120,11 +120,15 @@ RELATIONS: dict[str, str] = {
         with main_teams as (
             select
                 owner_id,
-                arg_min(team_id, (try_cast(team_id as hugeint) is null, try_cast(team_id as hugeint), team_id)) as team_id
+                min(team_id) as team_id
             from raw_hubspot.owner_teams
             where is_primary
-                and exists (
-                    select 1 from raw_hubspot._available_columns where table_name = 'teams'
+                -- Without any teams nobody is in one (P17).
+                and (
+                    exists (select 1 from raw_hubspot.teams)
+                    or exists (
+                        select 1 from raw_hubspot._available_columns where table_name = 'teams'
+                    )
                 )
             group by owner_id
         )

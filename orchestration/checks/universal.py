@@ -18,11 +18,14 @@ from orchestration.checks import Invariant, unequal_sums
 from orchestration.settings import PROJECT_ROOT
 
 WHOLE = "getvariable('first_day'), getvariable('end_day')"
+NO_DAY = "getvariable('first_day'), getvariable('first_day')"
 
 # Arguments with which a function takes in all that the mart holds.
 WHOLE_MART = {
     "average_deal_size": "status := 'all'",
 }
+# Functions that answer for one pipeline only: the one with most rows stands for all.
+ONE_PIPELINE = {"rpt_deal_funnel"}
 # What does not add up over groups or buckets (P15, P16), and why. Their functions are compared with
 # the mart in `forecasts_and_pipelines.py`, over ranges where the two must agree.
 NOT_ADDITIVE = {
@@ -101,6 +104,8 @@ def _laws(definition: Definition) -> Iterator[Invariant]:
         yield _owner_labels(definition)
     if "pipeline_label" in definition.columns:
         yield _pipeline_labels(definition)
+    if definition.mart != "rpt_data_quality":
+        yield _is_empty_without_its_input(definition)
     if definition.drill_down:
         yield _records_behind_cells(definition)
     if _is_additive(definition):
@@ -188,23 +193,49 @@ def _pipeline_labels(definition: Definition) -> Invariant:
     )
 
 
+def _is_empty_without_its_input(definition: Definition) -> Invariant:
+    return Invariant(
+        name=f"{definition.mart}_is_empty_where_an_input_is_missing",
+        report=definition.mart,
+        words="K11, P17: not available instead of wrong zeros: where data quality names a missing "
+        "table or column, the mart has no rows.",
+        sql=f"""
+            select issue as id, (select count(*) from reports.{definition.mart}) as row_count
+            from ({_missing_inputs(definition)}) as missing_inputs
+            where exists (select 1 from reports.{definition.mart})
+        """,
+    )
+
+
+def _missing_inputs(definition: Definition) -> str:
+    return f"""
+        select issue from reports.rpt_data_quality
+        where report = '{definition.mart}' and regexp_matches(issue, '^missing_(table|column):')
+    """
+
+
 def _records_behind_cells(definition: Definition) -> Invariant:
     """U4, from the drill-down that the YAML gives for each measure."""
     parts = []
     for measure, way in definition.drill_down.items():
         # The day of a record that has none is no cell of the mart.
         dated = " and ".join(f"{column} is not null" for column in definition.dates) or "true"
+        grain = ", ".join(definition.grain)
         keys = ", ".join(
             f"{way.get('keys', {}).get(column, column)} as {column}" for column in definition.grain
         )
-        counted = f"sum({way['value']})" if "value" in way else f"count(distinct {way['id']})"
+        counted = "sum(measured)" if "value" in way else "count(distinct measured)"
         differences = unequal_sums(
             f"select * from reports.{definition.mart}",
             f"""
-            select {keys}, {counted} as {measure}
-            from {way["relation"]}
-            where ({definition.population}) and ({way["where"]}) and {dated}
-            group by {", ".join(str(place + 1) for place in range(len(definition.grain)))}
+            select {grain}, {counted} as {measure}
+            from (
+                select {keys}, {way.get("value", way["id"])} as measured
+                from {way["relation"]}
+                where ({definition.population}) and ({way["where"]})
+            ) as records
+            where {dated} and not exists ({_missing_inputs(definition)})
+            group by {grain}
             """,
             by=", ".join(definition.grain),
             measures=measure,
@@ -243,26 +274,46 @@ def _answers(definition: Definition) -> str:
         "team": "group_by := 'team'",
         "cumulative": "group_by := 'owner', bucket := 'year', cumulative := true",
     }
-    if "pipeline_id" in definition.grain:
+    if "pipeline_id" in definition.grain and definition.mart not in ONE_PIPELINE:
         ways["pipeline"] = "group_by := 'pipeline'"
-    own = WHOLE_MART.get(definition.function)
     last_year = "where bucket_start = (select max(fiscal_year_start) from core.dim_dates)"
     return " union all ".join(
         f"""
         select '{way}' as way, group_id, {", ".join(definition.measures)}
-        from reports.{definition.function}({", ".join(filter(None, [WHOLE, arguments, own]))})
+        from {_call(definition, WHOLE, arguments)}
         {last_year if way == "cumulative" else ""}
         """
         for way, arguments in ways.items()
     )
 
 
+def _call(definition: Definition, *arguments: str) -> str:
+    """A call of the report's function, with what it needs to take in all of the mart."""
+    own = WHOLE_MART.get(definition.function, "")
+    if definition.mart in ONE_PIPELINE:
+        own = f"pipelines := [{_BUSIEST_PIPELINE.format(mart=definition.mart)}]"
+    return f"reports.{definition.function}({', '.join(filter(None, [*arguments, own]))})"
+
+
+# Any, where the mart is empty.
+_BUSIEST_PIPELINE = """(
+    select pipeline_id from core.dim_pipelines
+    order by (
+        select count(*) from reports.{mart} as mart where mart.pipeline_id = dim_pipelines.pipeline_id
+    ) desc, pipeline_id
+    limit 1
+)"""
+
+
 def _mart_in_range(definition: Definition) -> str:
     (day, *_) = definition.dates
-    return (
+    rows = (
         f"reports.{definition.mart} "
         f"where {day} >= getvariable('first_day') and {day} < getvariable('end_day')"
     )
+    if definition.mart in ONE_PIPELINE:
+        rows += f" and pipeline_id = {_BUSIEST_PIPELINE.format(mart=definition.mart)}"
+    return rows
 
 
 def _groups_sum_to_mart(definition: Definition) -> Invariant:
@@ -341,9 +392,7 @@ def _nothing_found_is_no_error(definition: Definition) -> Invariant:
         words="R10: over a range without a single day the function gives zeros, NULLs or no rows.",
         sql=f"""
             select group_id as id, *
-            from reports.{definition.function}(
-                getvariable('first_day'), getvariable('first_day'), group_by := 'none'
-            )
+            from {_call(definition, NO_DAY, "group_by := 'none'")}
             where {found}
         """,
     )

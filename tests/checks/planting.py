@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from orchestration.checks import Invariant, Result, run_invariants
 from tests.harness import Build
@@ -16,11 +17,15 @@ from tests.harness import Build
 
 @dataclass(frozen=True)
 class WrongAnswer:
-    """An error planted in a report function: its column is `expression`, over what it was."""
+    """An error planted in a report function: it answers `select`, over `answer`, what it was."""
 
     function: str
-    column: str
-    expression: str
+    select: str
+
+
+def wrong_column(function: str, column: str, expression: str) -> WrongAnswer:
+    """A report function with another expression in one of its columns."""
+    return WrongAnswer(function, f"select * replace ({expression} as {column}) from answer")
 
 
 Plant = str | WrongAnswer
@@ -34,8 +39,13 @@ class Plot:
         self.build = build
         self.connection = build.connection
 
+    @cached_property
+    def before(self) -> dict[str, Result]:
+        """What comes of each invariant while nothing is planted."""
+        return {result.invariant.name: result for result in run_invariants(self.connection)}
+
     def result(self, name: str) -> Result:
-        """What comes of one invariant."""
+        """What comes of one invariant now."""
         (result,) = run_invariants(self.connection, [name])
         return result
 
@@ -53,18 +63,12 @@ class Plot:
         if isinstance(plant, str):
             return plant
         head, body = self.build.project.nodes[plant.function].statement.split(" as table\n", 1)
-        return (
-            f"{head} as table\nwith answer as (\n{body}\n)\n"
-            f"select * replace ({plant.expression} as {plant.column}) from answer"
-        )
+        return f"{head} as table\nwith answer as (\n{body}\n)\n{plant.select}"
 
 
-def assert_fails_on_its_plant(
-    plot: Plot, invariant: Invariant, plants: Mapping[str, Plant]
-) -> None:
+def assert_fails_on_its_plant(plot: Plot, invariant: Invariant, plants: Mapping[str, Plant]) -> None:
     """The invariant holds on the build, and no longer with its error in it."""
-    before = plot.result(invariant.name)
-    assert before.passed, str(before)
+    assert plot.before[invariant.name].passed, str(plot.before[invariant.name])
     with plot.planted(plants[invariant.name]):
         after = plot.result(invariant.name)
     assert not after.passed, f"{invariant.name} does not see: {plants[invariant.name]}"

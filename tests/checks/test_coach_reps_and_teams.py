@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestration.checks.coach_reps_and_teams import INVARIANTS
-from tests.checks.planting import Plot, WrongAnswer, assert_fails_on_its_plant
+from tests.checks.planting import Plot, assert_fails_on_its_plant, wrong_column
 from tests.checks.tidy_crm import CONNECTED
 
 PLANTS = {
@@ -21,13 +21,13 @@ PLANTS = {
     "call_outcomes_durations_are_those_of_timed_calls": (
         "update reports.rpt_call_outcomes set timed_call_count = call_count"
     ),
-    "call_outcomes_shares_add_up_to_1_and_averages_to_the_total": WrongAnswer(
+    "call_outcomes_shares_add_up_to_1_and_averages_to_the_total": wrong_column(
         "call_outcomes", "average_duration_ms", "average_duration_ms + 1"
     ),
     "deals_created_are_the_open_won_and_lost_ones_together": (
         "update reports.rpt_deals_created set created_date = created_date + 1 where owner_id = '1'"
     ),
-    "deals_created_average_times_deals_with_an_amount_is_the_amount": WrongAnswer(
+    "deals_created_average_times_deals_with_an_amount_is_the_amount": wrong_column(
         "deals_created", "average_amount", "total_amount / deal_count"
     ),
     "time_in_deal_stage_is_that_of_the_visits_of_its_deals": (
@@ -39,7 +39,7 @@ PLANTS = {
     "time_in_deal_stage_visits_no_more_deals_than_are_in_scope": (
         "update reports.rpt_time_in_deal_stage set deal_count = deal_count + 1 where stage_id = 'start'"
     ),
-    "time_in_deal_stage_average_times_deals_is_the_total": WrongAnswer(
+    "time_in_deal_stage_average_times_deals_is_the_total": wrong_column(
         "time_in_deal_stage", "average_time_ms", "total_time_ms / visit_count"
     ),
     "time_in_deal_stage_split_by_owner_adds_up_to_the_whole": (

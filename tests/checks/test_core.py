@@ -13,9 +13,7 @@ PLANTS = {
     "deals_are_open_won_or_lost_and_nothing_else": (
         "update core.fct_deals set is_lost = true where deal_id = 'd1'"
     ),
-    "deals_lost_have_a_reason_or_none_given": (
-        "delete from core.fct_deal_loss_reasons where deal_id = 'd9'"
-    ),
+    "deals_lost_have_a_reason_or_none_given": ("delete from core.fct_deal_loss_reasons where deal_id = 'd9'"),
     "deal_states_tell_each_past_without_gap_or_overlap": (
         "update core.fct_deal_states set valid_to = valid_to - interval 1 second "
         "where deal_id = 'd3' and state_number = 2"
@@ -65,15 +63,11 @@ PLANTS = {
     "build_info_says_what_this_build_was_told": (
         "update core.build_info set run_ts = run_ts + interval 1 hour"
     ),
-    "loads_lose_no_row": (
-        "update raw_hubspot._sync_log set loaded = loaded - 1 where table_name = 'deals'"
-    ),
+    "loads_lose_no_row": ("update raw_hubspot._sync_log set loaded = loaded - 1 where table_name = 'deals'"),
     "hubspots_won_flag_agrees_with_the_stage": (
         "update raw_hubspot.deals set hs_is_closed_won = false where id = 'd1'"
     ),
-    "last_versions_are_the_present_values": (
-        "update raw_hubspot.deals set amount = 14 where id = 'd7'"
-    ),
+    "last_versions_are_the_present_values": ("update raw_hubspot.deals set amount = 14 where id = 'd7'"),
     "hubspots_stage_entry_is_the_last_stage_version": (
         "update raw_hubspot.deals set hs_v2_date_entered_current_stage = createdate where id = 'd3'"
     ),

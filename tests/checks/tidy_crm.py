@@ -182,9 +182,7 @@ def _record(id_: str, created: datetime, **columns) -> dict:
 
 
 def _activity(id_: str, when: datetime, owner: str, **columns) -> dict:
-    return _record(
-        id_, when, hs_createdate=when, hs_timestamp=when, hubspot_owner_id=owner, **columns
-    )
+    return _record(id_, when, hs_createdate=when, hs_timestamp=when, hubspot_owner_id=owner, **columns)
 
 
 def _activities() -> dict[str, list[dict]]:
@@ -199,7 +197,7 @@ def _activities() -> dict[str, list[dict]]:
         ("t1", at(3, 5), "1", "COMPLETED", at(3, 4)),
         ("t2", at(3, 9), "2", "COMPLETED", at(3, 12)),
         ("t3", at(6, 9), "2", "NOT_STARTED", None),
-        ("t4", at(7, 9), "1", "WAITING", None),
+        ("t4", at(7, 3), "1", "WAITING", None),
     ]
     return {
         "calls": [
