@@ -93,7 +93,7 @@ class Log:
         rng = self._rng
         status = rng.choices(("SENT", "BOUNCED", "FAILED", None), (955, 25, 8, 12))[0]
         sent = at
-        if via == "CRM_UI" and rng.random() < 0.05:
+        if via == "CRM_UI" and rng.random() < 0.09:
             sent, status = clock.later(rng, at, rng.uniform(0.6, 3)), "SENT"
         answered = clock.later(rng, sent, rng.expovariate(1 / 1.5))
         is_answered = status == "SENT" and rng.random() < reply

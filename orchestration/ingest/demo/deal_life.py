@@ -21,7 +21,10 @@ _TECHNICAL_REVIEW = 0.4
 _FORGOTTEN = 0.09
 """Share of the lost deals that nobody closes for months."""
 _LOST_COMES_BACK, _WON_FALLS_THROUGH, _LOST_IS_WON, _OUTCOME_REFINED = 0.05, 0.018, 0.008, 0.15
-_HANDED_OVER, _SUCCEEDED = 0.05, 0.8
+_HANDED_OVER = 1 / 60
+"""Per stage, without anybody leaving."""
+_SUCCEEDED = 0.8
+"""Share of the deals of somebody who leaves that get a new owner."""
 _MOST_MOVES = 14
 """After so many moves a deal only goes forward, so that every life ends."""
 
@@ -103,8 +106,7 @@ class _Life:
             owner = company.UNKNOWN_OWNER
         if owner is not None:
             self._put("hubspot_owner_id", owner)
-        self.currency = self._currency()
-        self._put("deal_currency_code", self.currency)
+        self._put("deal_currency_code", self._currency())
         if self.source == "CRM_UI":
             if rng.random() < self.rep.optimism * 0.5 - 0.1:
                 # The more realistic, the rather at once.
@@ -336,7 +338,7 @@ class _Life:
                     self._hand_to(company.pick_rep(rng, self.segment_name, day), when)
                 elif succeeded > 0.95:
                     self._put("hubspot_owner_id", None, at=when)
-        elif rng.random() < _HANDED_OVER / 3:
+        elif rng.random() < _HANDED_OVER:
             when = self.now + int((leave - self.now) * rng.random())
             if when > self.deal.born:
                 day = clock.day_of(when)
@@ -462,7 +464,7 @@ class _Life:
         odd = self.rng.random()
         if odd < 0.006:
             cents = 0
-        elif odd < 0.009 and self.pipeline is RENEWALS:
+        elif odd < 0.024 and self.pipeline is RENEWALS:
             cents = -abs(cents) // 10
         elif odd < 0.1:
             cents += self.rng.randrange(100)
