@@ -30,6 +30,7 @@ REQUESTS = 6
 # Switches under which a measure no longer adds up over owners: the parts of a visit do, its deal and
 # the visit itself count for each owner.
 PARTS = {("time_in_deal_stage", "owner_basis", "as_of"): {"deal_count", "visit_count"}}
+RANGE = "date '2026-01-01', date '2026-07-01'"
 # Functions that ask for exactly one pipeline.
 ONE_PIPELINE = {"deal_funnel"}
 DERIVED_ENDS = ("_rate", "_share")
@@ -55,6 +56,11 @@ class Function:
     @property
     def has_pipelines(self) -> bool:
         return self.meta["function"]["has_pipelines"]
+
+    @property
+    def whole(self) -> str:
+        """A range in SQL, with the arguments that the function cannot do without."""
+        return RANGE + (", pipelines := ['default']" if self.name in ONE_PIPELINE else "")
 
     @property
     def measures(self) -> list[str]:
@@ -367,7 +373,9 @@ def test_wider_filter_never_lowers_a_count(asker, function):
     request = asker.request(own=asker.own_arguments())
     narrow = asker.answer(request)
     keys = group_keys(function, narrow)
-    wide = replace(request, owners=None, teams=None, pipelines=None)
+    wide = replace(request, owners=None, teams=None)
+    if function.name not in ONE_PIPELINE:
+        wide = replace(wide, pipelines=None)
     counts = [measure for measure in function.measures if measure.endswith("_count")]
     after = sums(asker.answer(wide), keys, counts)
     for key, before in sums(narrow, keys, counts).items():
@@ -465,8 +473,6 @@ def describe(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str
 
 # --- arguments ------------------------------------------------------------------------------------
 
-RANGE = "date '2026-01-01', date '2026-07-01'"
-
 
 def complaint(build: Build, function: Function, arguments: str) -> str:
     """The error that a call raises."""
@@ -523,12 +529,16 @@ def test_unknown_argument_shows_the_signature(build, function):
 
 def test_dates_may_be_text_and_lists_may_name(build, function):
     connection = build.ensure(function.name, "dim_owners")
-    rows = fetch(connection, f"from reports.{function.name}({RANGE})")
-    assert rows == fetch(connection, f"from reports.{function.name}('2026-01-01', '2026-07-01')")
-    by_name = fetch(connection, f"from reports.{function.name}({RANGE}, owners := ['Ann Lee'])")
+
+    def ask(arguments: str) -> list[dict]:
+        return fetch(connection, f"from reports.{function.name}({arguments})")
+
+    rows = ask(function.whole)
+    assert rows == ask(function.whole.replace("date '", "'"))
+    by_name = ask(f"{function.whole}, owners := ['Ann Lee']")
     assert by_name == [row for row in rows if row["group_id"] == "101"]
-    assert by_name == fetch(connection, f"from reports.{function.name}({RANGE}, owners := [101])")
-    assert not fetch(connection, f"from reports.{function.name}({RANGE}, owners := [])")
+    assert by_name == ask(f"{function.whole}, owners := [101]")
+    assert not ask(f"{function.whole}, owners := []")
 
 
 def test_name_of_two_is_an_error_that_lists_both():
@@ -571,7 +581,7 @@ def test_buckets_are_those_of_the_calendar(generated):
 
 def test_range_without_records_is_no_error(build, function):
     connection = build.ensure(function.name)
-    far = "date '1990-01-01', date '1990-03-01'"
+    far = function.whole.replace("'2026-01-01'", "'1990-01-01'").replace("'2026-07-01'", "'1990-03-01'")
     for arguments in (far, f"{far}, group_by := 'none'", f"{far}, group_by := 'team', bucket := 'month'"):
         rows = fetch(connection, f"from reports.{function.name}({arguments})")
         assert not any(row[measure] for row in rows for measure in function.report["measures"])
@@ -615,15 +625,12 @@ def test_functions_work_in_a_published_file_under_any_name(tmp_path):
         connection.execute(f"create table copied.{table} as from build.{table}")
     connection.execute("detach copied")
     write_database(built, target, nodes, function_nodes(compiled_manifest()))
-    answers = {
-        name: fetch(connection, f"from reports.{name}({RANGE}, group_by := 'none')") for name in FUNCTIONS
-    }
+    queries = [f"from reports.{f.name}({f.whole}, group_by := 'none')" for f in FUNCTIONS.values()]
+    answers = [fetch(connection, query) for query in queries]
     with duckdb.connect(target, read_only=True) as reader:
-        for name, expected in answers.items():
-            assert fetch(reader, f"from reports.{name}({RANGE}, group_by := 'none')") == expected
+        assert [fetch(reader, query) for query in queries] == answers
     with duckdb.connect() as reader:
         reader.execute(f"attach '{target}' as somewhere (read_only)")
         reader.execute("use somewhere")
-        for name, expected in answers.items():
-            assert fetch(reader, f"from reports.{name}({RANGE}, group_by := 'none')") == expected
+        assert [fetch(reader, query) for query in queries] == answers
     connection.close()
