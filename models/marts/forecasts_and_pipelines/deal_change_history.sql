@@ -46,7 +46,7 @@ final as (
     inner join buckets
         on mart.changed_date >= buckets.first_day
         and mart.changed_date < buckets.end_day
-    where categories is null or mart.category in (select unnest(cast(categories as varchar[])))
+    where categories is null or mart.category in ({{ asked('categories') }})
 )
 
 select {{ report_columns() }}

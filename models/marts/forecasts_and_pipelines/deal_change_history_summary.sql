@@ -71,15 +71,23 @@ deal_cells as (
         deal_id,
         count(*) as change_count,
         sum(amount) as amount,
-        arg_max(amount, (changed_at, change_id)) as last_amount,
-        sum(sum(delta_amount)) over (
-            partition by case group_by when 'category' then 'all' else group_id end, bucket_start, is_inside, deal_id
-        ) as net_delta
+        sum(delta_amount) as delta_amount,
+        arg_max(amount, (changed_at, change_id)) as last_amount
     from changes
     group by all
 ),
 
--- Net: what is left when each deal counts once. An amount that went up and down again is no change.
+-- Ups and downs of one deal's amount meet, though they stand in two categories.
+net_deals as (
+    select
+        *,
+        sum(delta_amount) over (
+            partition by case group_by when 'category' then 'all' else group_id end, bucket_start, is_inside, deal_id
+        ) as net_delta
+    from deal_cells
+),
+
+-- Net: each deal counts once. An amount that went up and down again has not changed.
 net_cells as (
     select
         *,
@@ -88,18 +96,18 @@ net_cells as (
             when 'amount_decreased' then least(net_delta, 0)
             else last_amount
         end as net_amount
-    from deal_cells
-    where categories is null or category in (select unnest(cast(categories as varchar[])))
+    from net_deals
+    where categories is null or category in ({{ asked('categories') }})
+),
+
+all_categories as (
+    select category, is_inside
+    from (select unnest({{ deal_change_categories() }}) as category) as categories_in_order
+    cross join (values (true), (false)) as sides (is_inside)
 ),
 
 spine as (
-    {{ report_spine('changes', ['category', 'is_inside']) }}
-    union
-    select 'all', 'all', null, null, buckets.bucket_start, category, is_inside, buckets.is_last_bucket
-    from buckets
-    cross join (select unnest({{ deal_change_categories() }}) as category) as all_categories
-    cross join (values (true), (false)) as sides (is_inside)
-    where group_by = 'none'
+    {{ report_spine('changes', ['category', 'is_inside'], fixed='all_categories') }}
 ),
 
 final as (
@@ -115,7 +123,7 @@ final as (
         and spine.bucket_start = net_cells.bucket_start
         and spine.category = net_cells.category
         and spine.is_inside = net_cells.is_inside
-    where categories is null or spine.category in (select unnest(cast(categories as varchar[])))
+    where categories is null or spine.category in ({{ asked('categories') }})
     group by all
 )
 

@@ -28,7 +28,8 @@ windows as (
         {{ local_midnight('buckets.first_day', 'build_info.time_zone') }} as begin_at,
         least({{ local_midnight('buckets.end_day', 'build_info.time_zone') }}, build_info.run_ts) as end_at,
         cast(coalesce(close_from, buckets.first_day) as date) as due_from,
-        cast(coalesce(close_to, buckets.end_day) as date) as due_to
+        cast(coalesce(close_to, buckets.end_day) as date) as due_to,
+        build_info.time_zone
     from buckets
     cross join {{ ref('build_info') }} as build_info
     where {{ local_midnight('buckets.first_day', 'build_info.time_zone') }} <= build_info.run_ts
