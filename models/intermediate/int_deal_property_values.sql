@@ -27,6 +27,7 @@ lost_beginnings as (
 placed as (
     select
         versions.deal_id,
+        deals.deal_created_at,
         versions.property_name,
         versions.version_number as value_number,
         case
@@ -61,7 +62,6 @@ followed as (
 observed as (
     select
         *,
-        lag(value_number) over (partition by deal_id, property_name order by value_number) as previous_number,
         lag(text_value) over (partition by deal_id, property_name order by value_number) as previous_text,
         lag(number_value) over (partition by deal_id, property_name order by value_number) as previous_value,
         lag(instant_value) over (partition by deal_id, property_name order by value_number) as previous_instant
@@ -91,7 +91,7 @@ constant as (
 final as (
     select deal_id, property_name, value_number, valid_from, text_value, number_value, instant_value
     from observed
-    where previous_number is null
+    where valid_from = deal_created_at
         or text_value is distinct from previous_text
         or number_value is distinct from previous_value
         or instant_value is distinct from previous_instant

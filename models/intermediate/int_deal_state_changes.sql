@@ -9,7 +9,9 @@ property_values as (
 ),
 
 gaps as (
-    select * from {{ ref('int_deal_history_gaps') }}
+    select *
+    from {{ ref('int_deal_history_gaps') }}
+    where property_name in ('{{ gap_properties | join("', '") }}')
 ),
 
 settings as (
