@@ -320,13 +320,15 @@ def _unpacked(path: Path) -> Iterator[Path]:
 def _header(path: Path) -> list[str]:
     """The column names of a CSV file."""
     _refuse_utf_16(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), None)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Unreadable(f"the header cannot be read as CSV in UTF-8: {error}") from error
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        try:
+            names = next(csv.reader(file, strict=True), None)
+        except csv.Error as error:
+            raise Unreadable(f"its header row is broken: {error}") from error
     if not names:
         raise Unreadable("it has no header row")
+    if not all(map(_is_utf_8, names)):
+        raise Unreadable("it is not UTF-8; save it as UTF-8")
     if len(names) == 1 and ";" in names[0]:
         raise Unreadable("its columns are separated by semicolons; write it with commas")
     known = [name.strip().lower() for name in names]

@@ -354,11 +354,14 @@ class KeptHistory:
         return f"select {', '.join(SNAPSHOT_COLUMNS)} from history.stored_snapshots where {self._own}"
 
 
-def store_snapshots(connection: duckdb.DuckDBPyConnection, history_path: Path | str, snapshots: str) -> int:
-    """Store the days of `snapshots` that are over and not stored yet; the number of days (K7).
+def store_snapshots(
+    connection: duckdb.DuckDBPyConnection, history_path: Path | str, *, days: str, snapshots: str
+) -> int:
+    """Store the days that are over and not stored yet; returns their number (K7).
 
-    `connection` is a build; its `raw_hubspot._run` says whose snapshots these are, at which instant.
-    `snapshots` is a query with the columns SNAPSHOT_COLUMNS, holding whole days.
+    `connection` is a build; its `raw_hubspot._run` says whose snapshots these are, and at which instant.
+    `days` is a query of the days covered (snapshot_date), those without any deal included; `snapshots`
+    is a query of their rows (SNAPSHOT_COLUMNS).
     """
     source, portal_id, run_ts, time_zone = connection.execute(
         "select source, portal_id, run_ts, time_zone from raw_hubspot._run"
@@ -367,20 +370,20 @@ def store_snapshots(connection: duckdb.DuckDBPyConnection, history_path: Path | 
         own = KeptHistory(connection, source, portal_id)
         connection.execute(
             f"create or replace temp table days_to_store as "
-            f"select distinct snapshot_date from ({snapshots}) "
+            f"select distinct snapshot_date from ({days}) as days "
             f"where snapshot_date < cast(timezone($time_zone, $run_ts) as date) and snapshot_date not in "
             f"(select snapshot_date from history.stored_days where {own._own})",
             {"time_zone": time_zone, "run_ts": run_ts},
         )
         connection.execute(
             f"insert into history.stored_snapshots by name "
-            f"select {own._owner}, {', '.join(SNAPSHOT_COLUMNS)} from ({snapshots}) "
+            f"select {own._owner}, {', '.join(SNAPSHOT_COLUMNS)} from ({snapshots}) as snapshots "
             f"semi join days_to_store using (snapshot_date)"
         )
-        (days,) = connection.execute(
+        (count,) = connection.execute(
             f"insert into history.stored_days by name "
             f"select {own._owner}, snapshot_date, $run_ts as stored_at from days_to_store",
             {"run_ts": run_ts},
         ).fetchone()
         connection.execute("drop table days_to_store")
-    return days
+    return count

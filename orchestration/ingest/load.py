@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -158,8 +159,7 @@ class _LoadStep:
         try:
             self.read_tables(on_table)
             self.read_account()
-            self.judge_rejects()
-            self.judge_counts()
+            self.judge_tables()
             if self.problems:
                 raise LoadError(self.problems)
             rejects_path = self.write(history_path, rejects_dir)
@@ -284,44 +284,13 @@ class _LoadStep:
 
     # --- thresholds ---
 
-    def judge_rejects(self) -> None:
-        """K5(c): too large a share of a table's rows or of a column's values was turned away."""
-        allowed = self.settings.max_reject_share
-        for name, accepted in self.accepted.items():
-            if accepted.rejected > allowed * accepted.offered:
-                words = "'row ' || row_number || ' ' || reason"
-                self.problems.append(
-                    f"{name}: {accepted.rejected:,} of {accepted.offered:,} rows rejected"
-                    + self.examples("rejected_rows", words, f"table_name = {literal(name)}")
-                )
-            for column, count in accepted.rejected_values.items():
-                filled = accepted.filled[column]
-                if count > allowed * filled:
-                    words = "coalesce(record_id, '') || ' ' || raw_text || ' (' || reason || ')'"
-                    self.problems.append(
-                        f"{name}.{column}: {count:,} of {filled:,} values rejected"
-                        + self.examples(
-                            "rejected_values",
-                            words,
-                            f"table_name = {literal(name)} and column_name = {literal(column)}",
-                        )
-                    )
-
-    def examples(self, rejects: str, words: str, where: str) -> str:
-        found = self.execute(f"select {words} from {rejects} where {where} limit 3").fetchall()
-        shown = "; ".join(" ".join(str(text)[:120].split()) for (text,) in found)
-        return (
-            f", more than SALES_REPORTS_MAX_REJECT_SHARE={self.settings.max_reject_share:g} allows; "
-            f"correct the source or allow more. First ones: {shown}"
-        )
-
-    def judge_counts(self) -> None:
-        """K5(c): a required table is empty, or has fallen by more than half since the last load."""
-        if self.settings.accept_drop:
-            return
+    def judge_tables(self) -> None:
+        """K5(c): too much turned away; a required table empty, or fallen by more than half."""
         before = self.loaded_before()
         for name, accepted in self.accepted.items():
-            if not TABLES[name].required:
+            too_many = list(self.shares_rejected(accepted))
+            self.problems += too_many
+            if too_many or not TABLES[name].required or self.settings.accept_drop:
                 continue
             if not accepted.loaded:
                 what = "has no rows"
@@ -330,6 +299,32 @@ class _LoadStep:
             else:
                 continue
             self.problems.append(f"{name}: {what}; if that is right, set SALES_REPORTS_ACCEPT_DROP=1 once")
+
+    def shares_rejected(self, accepted: Accepted) -> Iterator[str]:
+        """What is wrong where more of the rows, or of a column's values, is rejected than allowed."""
+        allowed, name = self.settings.max_reject_share, accepted.table.name
+        if accepted.rejected > allowed * accepted.offered:
+            yield f"{name}: {accepted.rejected:,} of {accepted.offered:,} rows rejected" + self.examples(
+                "rejected_rows",
+                "'row ' || row_number || ' ' || reason",
+                f"table_name = {literal(name)}",
+            )
+        for column, count in accepted.rejected_values.items():
+            filled = accepted.filled[column]
+            if count > allowed * filled:
+                yield f"{name}.{column}: {count:,} of {filled:,} values rejected" + self.examples(
+                    "rejected_values",
+                    "coalesce(record_id, '') || ' ' || raw_text || ' (' || reason || ')'",
+                    f"table_name = {literal(name)} and column_name = {literal(column)}",
+                )
+
+    def examples(self, rejects: str, words: str, where: str) -> str:
+        found = self.execute(f"select {words} from {rejects} where {where} limit 3").fetchall()
+        shown = "; ".join(" ".join(str(text)[:120].split()) for (text,) in found)
+        return (
+            f", more than SALES_REPORTS_MAX_REJECT_SHARE={self.settings.max_reject_share:g} allows; "
+            f"correct the source or allow more. First ones: {shown}"
+        )
 
     # --- what was there before ---
 
@@ -541,6 +536,7 @@ class _LoadStep:
             self.execute(f"drop table if exists temp.{name}")
 
 
+@cache
 def project_version() -> str:
     """The version of this project, as dbt_project.yml has it."""
     return str(yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["version"])
