@@ -31,6 +31,19 @@ COLLECTIONS = (
     "data_quality",
 )
 SAMPLE_SIZE = 10
+# What laws may read with getvariable(): the half-open range of the calendar, the pipeline with most deals.
+VARIABLES = {
+    "first_day": "select min(date_day) from core.dim_dates",
+    "end_day": "select max(date_day) + 1 from core.dim_dates",
+    "one_pipeline": """
+        select pipeline_id
+        from core.dim_pipelines
+        left join core.fct_deals using (pipeline_id)
+        group by pipeline_id
+        order by count(deal_id) desc, pipeline_id
+        limit 1
+    """,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,16 +130,15 @@ def run_invariants(
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, queries: list[str]) -> dict[str, str]:
-    """Create what the queries read beside the build: relations `proof_…`, and the calendar's range.
+    """Create what the queries read beside the build: VARIABLES and the relations `proof_…`.
 
-    `getvariable('first_day')` and `getvariable('end_day')` are the half-open range of dim_dates.
     Returns the errors of the relations that could not be created.
     """
     from orchestration.checks.second_road import RELATIONS  # need this module
     from orchestration.checks.universal import answers
 
-    connection.execute("set variable first_day = (select min(date_day) from core.dim_dates)")
-    connection.execute("set variable end_day = (select max(date_day) + 1 from core.dim_dates)")
+    for name, query in VARIABLES.items():
+        connection.execute(f"set variable {name} = ({query})")
     relations = RELATIONS | answers()
     needed, todo = set(), list(queries)
     while todo:

@@ -15,7 +15,9 @@ ONE_PIPELINE = """
     select deal_id
     from proof_deals
     where created_at is not null
-        and deal_id not in (select deal_id from proof_moments where name = 'pipeline' and value <> value_before)
+        and deal_id not in (
+            select deal_id from proof_moments where name = 'pipeline' and value <> value_before
+        )
         and deal_id in (select deal_id from proof_moments where name = 'dealstage')
 """
 
@@ -160,7 +162,10 @@ INVARIANTS = [
                     {'name': 'amount', 'value': cast(amount as varchar)},
                     {'name': 'closedate', 'value': cast(close_at as varchar)},
                     {'name': 'hubspot_owner_id', 'value': nullif(owner_id, 'none')},
-                    {'name': 'hs_manual_forecast_category', 'value': nullif(forecast_category, '(No category)')}
+                    {
+                        'name': 'hs_manual_forecast_category',
+                        'value': nullif(forecast_category, '(No category)')
+                    }
                 ], recursive := true)
                 from core.fct_deal_states
                 where valid_to is null
@@ -519,7 +524,8 @@ INVARIANTS = [
         sql="""
             select id, hs_v2_date_entered_current_stage, max(moment_at) as last_version_at
             from raw_hubspot.deals
-            inner join proof_moments on id = deal_id and name = 'dealstage' and value <> coalesce(value_before, '')
+            inner join proof_moments
+                on id = deal_id and name = 'dealstage' and value <> coalesce(value_before, '')
             group by id, hs_v2_date_entered_current_stage
             having abs(epoch_ms(max(moment_at)) - epoch_ms(hs_v2_date_entered_current_stage)) > 1000
         """,

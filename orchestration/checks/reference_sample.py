@@ -23,7 +23,7 @@ from orchestration.reference import references
 from orchestration.reference.crm import Crm
 from orchestration.reference.raw import fetch
 
-RECORDS_PER_TABLE = 250
+RECORDS_PER_TABLE = 120
 """Deals, contacts, activities and threads that are drawn, each; what belongs to them comes along.
 Chosen so that the slow computations of all marts take a few seconds."""
 MAX_ASSOCIATIONS = 100

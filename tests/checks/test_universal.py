@@ -48,7 +48,7 @@ def plant(law: str, definition: Definition) -> Plant:
             definition.function, measure, f"case when group_by = 'team' then {doubled} else {measure} end"
         ),
         "is_what_its_function_adds_up_to_over_buckets": wrong_column(
-            definition.function, measure, f"case when bucket is null then {measure} else {doubled} end"
+            definition.function, measure, f"case when bucket = 'quarter' then {doubled} else {measure} end"
         ),
         "counts_no_more_for_one_group_than_for_all": wrong_column(
             definition.function, measure, f"case when group_by = 'none' then 0 else {measure} end"
