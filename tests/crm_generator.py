@@ -96,14 +96,15 @@ class HardCrm:
     traps: Counter = field(default_factory=Counter)
 
 
-def hard_crm(seed: int) -> HardCrm:
-    """The CRM of a seed."""
-    return _Generator(seed).build()
+def hard_crm(seed: int, *, is_complete: bool = False) -> HardCrm:
+    """The CRM of a seed; a complete one lacks no table and no column."""
+    return _Generator(seed, is_complete).build()
 
 
 class _Generator:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, is_complete: bool) -> None:
         self.seed = seed
+        self.is_complete = is_complete
         self.rng = random.Random(seed)
         self.traps: Counter = Counter()
         self.zone = ZoneInfo(self.rng.choice(ZONES))
@@ -958,6 +959,8 @@ class _Generator:
             self.history.append(dict(self.rng.choice(self.history)) | {"source_type": "TWIN"})
             if self.history[-1]["sequence"] is None:
                 self.history.pop()  # without a sequence it would be one more version
+        if self.is_complete:
+            return
         activities = ("calls", "tasks", "meetings", "emails", "notes")
         for table in (
             *activities,

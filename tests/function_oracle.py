@@ -279,12 +279,11 @@ class Oracle:
         """Groups by their first measure, largest first, then by label and id; buckets in their order."""
         if not rows:
             return rows
-        first = self.first_measure(rows[0])
         totals: dict[str, object] = {}
         for row in rows:
             if request.cumulative and request.bucket and row["bucket_start"] != spans[-1].start:
                 continue
-            totals[row["group_id"]] = totals.get(row["group_id"], 0) + row[first]
+            totals[row["group_id"]] = totals.get(row["group_id"], 0) + self.weight(row)
         return sorted(
             rows,
             key=lambda row: (
@@ -296,8 +295,9 @@ class Oracle:
             ),
         )
 
-    def first_measure(self, row: Row) -> str:
-        return next(name for name in row if name.endswith("_count"))
+    def weight(self, row: Row) -> Decimal | int:
+        """What a row adds to the place of its group: the first measure."""
+        return row[next(name for name in row if name.endswith("_count"))]
 
 
 # --- arithmetic -----------------------------------------------------------------------------------

@@ -21,10 +21,12 @@ from orchestration.checks.universal import DISTINCT_MEASURES, NOT_ADDITIVE
 from orchestration.drill_down import function_drill_down
 from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.raw import fetch
+from tests.activity_oracles import ACTIVITY_ORACLES
 from tests.crm_generator import hard_crm
 from tests.function_oracle import CLASSES, ORACLES, Request, TeamTree, sql_value
 from tests.harness import Build, compiled_manifest, load_crm
 
+ANSWERS = ORACLES | ACTIVITY_ORACLES
 REQUESTS = 6
 """Random requests per function and CRM."""
 # Switches under which a measure no longer adds up over owners: the parts of a visit do, its deal and
@@ -86,7 +88,7 @@ def pytest_generate_tests(metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(metafunc.config.getoption("--crms")), scope="module")
     if "function" in metafunc.fixturenames:
-        names = sorted(ORACLES.keys() & FUNCTIONS.keys() if "oracle" in metafunc.fixturenames else FUNCTIONS)
+        names = sorted(ANSWERS.keys() & FUNCTIONS.keys() if "oracle" in metafunc.fixturenames else FUNCTIONS)
         metafunc.parametrize("function", [FUNCTIONS[name] for name in names], ids=names)
 
 
@@ -149,11 +151,14 @@ class Asker:
 
     def own_arguments(self) -> dict[str, object]:
         """Values for some of the function's own arguments with a choice of values."""
-        return {
-            name: self.rng.choice(choices)
-            for name, choices in self.function.arguments.items()
-            if isinstance(choices, list) and self.rng.random() < 0.6
-        }
+        found = {}
+        for name, choices in self.function.arguments.items():
+            if isinstance(choices, list) and self.rng.random() < 0.6:
+                found[name] = self.rng.choice(choices)
+            elif isinstance(choices, dict) and self.rng.random() < 0.3:
+                values = choices["each_of"]
+                found[name] = tuple(self.rng.sample(values, self.rng.randint(1, len(values))))
+        return found
 
 
 @pytest.fixture
@@ -167,7 +172,7 @@ def asker(generated, function, seed) -> Asker:
 
 @pytest.fixture
 def oracle(function):
-    return ORACLES[function.name]
+    return ANSWERS[function.name]
 
 
 def test_function_answers_as_the_slow_computation_does(asker, oracle):
@@ -202,7 +207,7 @@ def test_every_switch_makes_a_difference():
     """Each value of each switch is seen to answer otherwise than the default, on some CRM."""
     unproven = {
         (name, argument, value)
-        for name in ORACLES.keys() & FUNCTIONS.keys()
+        for name in ANSWERS.keys() & FUNCTIONS.keys()
         for argument, choices in FUNCTIONS[name].arguments.items()
         if isinstance(choices, list)
         for value in choices[1:]

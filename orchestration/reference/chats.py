@@ -39,14 +39,14 @@ def _chat(crm: Crm, thread: Row) -> Row:
     return {
         "created_date": crm.day(thread["created_at"]),
         "channel": CHANNELS[channel_kind(crm, thread)],
-        **_assignee(crm, thread["assigned_to"]).columns,
+        **assignee(crm, thread["assigned_to"]).columns,
         "chat_count": 1,
         "open_count": int(not is_closed),
         "closed_count": int(is_closed),
     }
 
 
-def _assignee(crm: Crm, actor: str | None) -> Owner:
+def assignee(crm: Crm, actor: str | None) -> Owner:
     """Agents are `A-<user id>`; a bot, the system and nobody are (Unassigned) (2a)."""
     user_id = (actor or "").removeprefix("A-")
     is_agent = (actor or "").startswith("A-") and user_id

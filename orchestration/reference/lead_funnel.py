@@ -29,9 +29,14 @@ def rpt_lead_funnel(crm: Crm) -> list[Row]:
     """One row per local day of the contact's creation, source and present owner."""
     if not (crm.is_available("contacts") and crm.is_available("associations")):  # K11
         return []
+    return group_rows(leads(crm), GRAIN, MEASURES)
+
+
+def leads(crm: Crm) -> list[Row]:
+    """What each contact adds to the report."""
     answered = responses(crm)
     deals = {deal.id: deal for deal in crm.historic_deals}
-    contacts = [
+    return [
         {
             "created_date": crm.day(created_at),
             "source": contact["hs_analytics_source"] or "(No source)",  # P18
@@ -45,7 +50,6 @@ def rpt_lead_funnel(crm: Crm) -> list[Row]:
         for deal_ids in [crm.associated("contact", contact["id"], "deal")]
         if created_at is not None
     ]
-    return group_rows(contacts, GRAIN, MEASURES)
 
 
 def _handling(contact: Row, response: Response | None) -> Row:

@@ -30,7 +30,12 @@ def rpt_lead_journey(crm: Crm) -> list[Row]:
 
 
 def journey(crm: Crm, stages: tuple[JourneyStage, ...]) -> list[Row]:
-    """The report over any ordered list of stages; the first is required whatever it says."""
+    """The report over any ordered list of stages."""
+    return group_rows(journeys(crm, stages), GRAIN, MEASURES)
+
+
+def journeys(crm: Crm, stages: tuple[JourneyStage, ...]) -> list[Row]:
+    """What each contact adds to each stage; the first is required whatever it says."""
     stages = tuple((*stage[:2], stage[2] and i > 0) for i, stage in enumerate(stages))
     all_entries = _entries_by_original_id(crm)
     merged = _merged_ids(crm)
@@ -53,7 +58,7 @@ def journey(crm: Crm, stages: tuple[JourneyStage, ...]) -> list[Row]:
                     **stage,
                 }
             )
-    return group_rows(rows, GRAIN, MEASURES)
+    return rows
 
 
 def _measures(contact: Row, stages: tuple[JourneyStage, ...], entries: list[Entry]) -> list[Row]:

@@ -45,18 +45,22 @@ def rpt_prospecting_sequences(crm: Crm) -> list[Row]:
     """One row per local day of enrolment, sequence and present owner of the contact."""
     if not crm.is_available("contact_property_history"):  # K11
         return []
-    rows = [
-        row | {"contact_id": contact["id"]}
-        for contact in crm.population("contacts")
-        for enrollment in enrollments(crm, contact)
-        for row in [_enrollment(crm, contact, enrollment)]
-    ]
+    rows = enrolled_rows(crm)
     contacts = defaultdict(set)
     for row in rows:
         contacts[tuple(row[column] for column in GRAIN)].add(row["contact_id"])
     return [
         row | {"contact_count": len(contacts[tuple(row[column] for column in GRAIN)])}
         for row in group_rows(rows, GRAIN, SUMMED)
+    ]
+
+
+def enrolled_rows(crm: Crm) -> list[Row]:
+    """What each enrolment adds to the report, with its contact."""
+    return [
+        {"contact_id": contact["id"], **_enrollment(crm, contact, enrollment)}
+        for contact in crm.population("contacts")
+        for enrollment in enrollments(crm, contact)
     ]
 
 

@@ -62,7 +62,7 @@ meetings as (
         and (meeting_types is null or mart.meeting_type in ({{ asked('meeting_types') }}))
 ),
 
--- HubSpot's own outcomes, for every type that the meetings have.
+-- HubSpot's own outcomes, for every type that meetings of the account have.
 fixed_categories as (
     select
         outcomes.meeting_outcome_id,
@@ -78,7 +78,8 @@ fixed_categories as (
         ('CANCELED', 'CANCELED'),
         ('none', '(No outcome)')
     ) as outcomes (meeting_outcome_id, meeting_outcome)
-    cross join (select distinct meeting_type from meetings) as types
+    cross join (select distinct meeting_type from {{ ref('rpt_meeting_outcomes') }}) as types
+    where meeting_types is null or types.meeting_type in ({{ asked('meeting_types') }})
 ),
 
 spine as (
