@@ -102,7 +102,9 @@ def _statement(node: Mapping, root: Path) -> str:
     if node["resource_type"] == "seed":
         types = node["config"].get("column_types") or {}
         typed = ", ".join(f"'{column}': '{kind}'" for column, kind in types.items())
-        given = f", types = {{{typed}}}" if typed else ""
+        # dbt knows no times of day in seeds: they are text unless their type is given.
+        given = ", auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
+        given += f", types = {{{typed}}}" if typed else ""
         path = str(root / node["original_file_path"]).replace("'", "''")
         return f"create table {relation} as select * from read_csv('{path}', header = true{given})"
     body = node.get("compiled_code")
