@@ -8,6 +8,10 @@ contacts as (
     select * from {{ ref('int_contacts_in_population') }}
 ),
 
+known_sequences as (
+    select * from {{ ref('stg_hubspot__sequences') }}
+),
+
 settings as (
     select * from {{ ref('int_run_settings') }}
 ),
@@ -66,9 +70,14 @@ final as (
         numbered.enrolled_at,
         numbered.next_enrolled_at,
         coalesce(numbered.next_enrolled_at, settings.run_ts) as window_end_at,
-        numbered.sequence_id
+        coalesce(numbered.sequence_id, 'none') as sequence_id,
+        case
+            when numbered.sequence_id is null then '(No sequence)'
+            else coalesce(known_sequences.sequence_name, 'Sequence ' || numbered.sequence_id)
+        end as sequence_name
     from numbered
     cross join settings
+    left join known_sequences on numbered.sequence_id = known_sequences.sequence_id
 )
 
 select * from final

@@ -10,10 +10,6 @@ answered as (
     select * from {{ ref('int_sequence_enrollments_answered') }}
 ),
 
-sequences as (
-    select * from {{ ref('stg_hubspot__sequences') }}
-),
-
 contacts as (
     select * from {{ ref('dim_contacts') }}
 ),
@@ -29,11 +25,8 @@ final as (
         enrollments.enrolled_at,
         {{ local_date('enrollments.enrolled_at', 'settings.time_zone') }} as enrolled_date,
         enrollments.window_end_at,
-        coalesce(enrollments.sequence_id, 'none') as sequence_id,
-        case
-            when enrollments.sequence_id is null then '(No sequence)'
-            else coalesce(sequences.sequence_name, 'Sequence ' || enrollments.sequence_id)
-        end as sequence_name,
+        enrollments.sequence_id,
+        enrollments.sequence_name,
         contacts.owner_id,
         contacts.owner_name,
         contacts.team_id,
@@ -57,7 +50,6 @@ final as (
         on
             enrollments.contact_id = answered.contact_id
             and enrollments.enrollment_number = answered.enrollment_number
-    left join sequences on enrollments.sequence_id = sequences.sequence_id
     cross join settings
 )
 
