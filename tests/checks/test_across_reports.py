@@ -24,6 +24,19 @@ PLANTS = {
     "average_deal_size_and_won_and_lost_share_their_amounts": (
         "update reports.rpt_deals_won_and_lost set lost_amount = lost_amount + 1 where lost_count > 0"
     ),
+    "r7_calls_of_completed_activities_are_those_of_call_outcomes": (
+        "update reports.rpt_completed_activities set activity_count = 3 where activity_type = 'meeting'"
+    ),
+    "r8_worked_leads_are_those_with_a_first_engagement": (
+        "update reports.rpt_lead_funnel set time_to_first_engagement_ms = 1 where worked_count > 0"
+    ),
+    "prospecting_calls_are_the_outgoing_calls_of_call_outcomes": (
+        "update reports.rpt_call_outcomes set call_direction = 'OUTBOUND'"
+    ),
+    "prospecting_tasks_are_the_tasks_of_report_9": (
+        "update reports.rpt_tasks_completed set task_status = 'WAITING' where task_status = 'NOT_STARTED' "
+        "or task_status = 'COMPLETED'"
+    ),
 }
 
 

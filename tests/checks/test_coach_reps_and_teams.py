@@ -9,6 +9,90 @@ from tests.checks.planting import Plot, assert_fails_on_its_plant, wrong_column
 from tests.checks.tidy_crm import CONNECTED
 
 PLANTS = {
+    "chats_count_every_thread_of_a_chat_channel_once": (
+        "update reports.rpt_chats set open_count = closed_count, closed_count = open_count"
+    ),
+    "completed_activities_are_the_raw_calls_notes_and_sent_emails": (
+        "update reports.rpt_completed_activities set activity_type = 'note' where activity_type = 'email'"
+    ),
+    "completed_activities_hold_no_task_that_is_not_completed": (
+        "update reports.rpt_completed_activities set activity_count = 2 where activity_type = 'task'"
+    ),
+    "lead_funnel_counts_every_dated_contact_once": (
+        "update reports.rpt_lead_funnel set assigned_count = 1 where owner_id = 'none'"
+    ),
+    "lead_funnel_converts_contacts_by_deals_that_are_not_older": (
+        "update raw_hubspot.deals set createdate = createdate - interval 60 days where id = 'd1'"
+    ),
+    "lead_funnel_averages_times_their_contacts_are_the_times": wrong_column(
+        "lead_funnel", "average_time_to_deal_ms", "coalesce(average_time_to_deal_ms, 0)"
+    ),
+    "lead_journey_required_stages_never_grow": (
+        "update reports.rpt_lead_journey set contact_count = 2 where stage_id = 'opportunity'"
+    ),
+    "lead_journey_rates_lie_between_0_and_1": wrong_column(
+        "lead_journey", "cumulative_rate", "cumulative_rate / 2"
+    ),
+    "lead_journey_starts_with_whoever_entered_the_first_stage": (
+        "update raw_hubspot.contact_property_history set value = 'customer' "
+        "where object_id = 'k3' and name = 'lifecyclestage'"
+    ),
+    "lead_response_time_has_every_contact_whose_assignment_is_known": (
+        "update reports.rpt_lead_response_time set owner_id = '2' where contact_id = 'k1'"
+    ),
+    "lead_response_time_lies_between_assignment_and_run": (
+        "update reports.rpt_lead_response_time set first_engagement_at = assigned_at - interval 1 hour"
+    ),
+    "lead_response_time_summary_adds_up_to_its_contacts": wrong_column(
+        "lead_response_time_summary", "unengaged_count", "engaged_count"
+    ),
+    "meeting_outcomes_count_every_dated_meeting_once": (
+        "update reports.rpt_meeting_outcomes set meeting_type = 'Demo' where meeting_type = '(No type)'"
+    ),
+    "meeting_outcomes_completed_ones_are_held": (
+        "update reports.rpt_meeting_outcomes set completed_count = 0 where start_date = date '2026-05-06'"
+    ),
+    "meeting_outcomes_shares_add_up_to_1_and_rates_lie_within": wrong_column(
+        "meeting_outcomes", "meeting_share", "meeting_share / 2"
+    ),
+    "meeting_outcomes_no_meeting_is_held_before_it_starts": (
+        "update raw_hubspot.meetings set hs_meeting_start_time = timestamptz '2027-01-01 00:00:00+00' "
+        "where id = 'm1'"
+    ),
+    "prospecting_sequences_enrol_at_each_new_date": (
+        "update reports.rpt_prospecting_sequences set enrollment_count = enrollment_count + 1"
+    ),
+    "prospecting_sequences_rates_lie_between_0_and_1": wrong_column(
+        "prospecting_sequences", "reply_rate", "2.0"
+    ),
+    "prospecting_meetings_count_every_meeting_on_the_day_it_was_booked": (
+        "update reports.rpt_prospecting_meetings set booked_date = booked_date + 1 where owner_id = '2'"
+    ),
+    "prospecting_meetings_averages_times_booked_are_the_lead_time": wrong_column(
+        "prospecting_meetings", "average_lead_time_ms", "lead_time_ms / held_count"
+    ),
+    "prospecting_calls_average_times_timed_calls_is_the_talk_time": wrong_column(
+        "prospecting_calls", "average_call_duration_ms", "talk_time_ms / call_count"
+    ),
+    "prospecting_tasks_averages_times_their_tasks_are_the_sums": wrong_column(
+        "prospecting_tasks", "average_time_to_complete_ms", "time_to_complete_ms / created_count"
+    ),
+    "tasks_completed_count_every_created_task_once": (
+        "update reports.rpt_tasks_completed set overdue_count = 1 where task_status = 'WAITING'"
+    ),
+    "tasks_completed_rate_times_all_tasks_is_the_completed_ones": wrong_column(
+        "tasks_completed", "completion_rate", "1"
+    ),
+    "timeline_shows_what_report_3_counts": (
+        "delete from reports.rpt_team_activity_timeline where activity_id = 'e1'"
+    ),
+    "timeline_shows_no_call_or_meeting_that_is_still_to_come": (
+        "update reports.rpt_team_activity_timeline set occurred_at = timestamptz '2027-01-01 00:00:00+00' "
+        "where activity_id = 'c1'"
+    ),
+    "timeline_shows_every_meeting_that_has_started": (
+        "delete from reports.rpt_team_activity_timeline where activity_id = 'm3'"
+    ),
     "call_outcomes_count_every_dated_call_once": (
         "delete from reports.rpt_call_outcomes where call_outcome_id = 'none'"
     ),
