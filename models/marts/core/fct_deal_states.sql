@@ -78,6 +78,7 @@ final as (
         judged.amount,
         judged.company_amount,
         {{ money('judged.company_amount', 'judged.probability') }} as weighted_amount,
+        {{ amount_band('judged.company_amount') }} as amount_band,
         judged.close_at,
         {{ local_date('judged.close_at', 'settings.time_zone') }} as close_date,
         judged.owner_id,
