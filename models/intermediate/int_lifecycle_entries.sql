@@ -5,7 +5,11 @@ with survivors as (
 ),
 
 contacts as (
-    select * from {{ ref('stg_hubspot__contacts') }}
+    select * from {{ ref('int_contacts_dated') }}
+),
+
+settings as (
+    select * from {{ ref('int_run_settings') }}
 ),
 
 changes as (
@@ -19,7 +23,7 @@ without_history as (
         survivors.original_contact_id,
         cast(1 as bigint) as version_number,
         contacts.lifecyclestage as lifecycle_stage,
-        coalesce(contacts.createdate, contacts.created_at) as entered_at
+        contacts.contact_created_at as entered_at
     from survivors
     inner join contacts on survivors.original_contact_id = contacts.contact_id
     left join changes
@@ -48,9 +52,10 @@ final as (
         lifecycle_stage,
         entered_at
     from entries
+    cross join settings
     where
         lifecycle_stage is not null
-        and entered_at is not null
+        and entered_at < settings.run_ts
 )
 
 select * from final

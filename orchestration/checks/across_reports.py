@@ -8,7 +8,7 @@ of every report (`universal.py`).
 from __future__ import annotations
 
 from orchestration.checks import Invariant, unequal_sums
-from orchestration.checks.second_road import day, delivered
+from orchestration.checks.second_road import available, day, delivered
 
 CELL = "close_date, owner_id, pipeline_id"
 
@@ -117,6 +117,81 @@ INVARIANTS = [
             "select * from reports.rpt_deals_won_and_lost",
             by=CELL,
             measures="won_count, lost_count, won_amount, lost_amount",
+        ),
+    ),
+    Invariant(
+        name="r7_calls_of_completed_activities_are_those_of_call_outcomes",
+        report="rpt_completed_activities",
+        words="R7, 3c: calls of report 3 = calls of report 1, meetings of report 3 = completed ones of "
+        "report 7, by day and owner.",
+        sql=unequal_sums(
+            """
+            select completed_date, owner_id,
+                case activity_type when 'call' then activity_count end as call_count,
+                case activity_type when 'meeting' then activity_count end as meeting_count
+            from reports.rpt_completed_activities
+            """,
+            """
+            select activity_date as completed_date, owner_id, call_count, 0 as meeting_count
+            from reports.rpt_call_outcomes
+            union all
+            select start_date, owner_id, 0, completed_count
+            from reports.rpt_meeting_outcomes
+            """,
+            by="completed_date, owner_id",
+            measures="call_count, meeting_count",
+        ),
+    ),
+    Invariant(
+        name="r8_worked_leads_are_those_with_a_first_engagement",
+        report="rpt_lead_funnel",
+        words="R8: worked contacts of report 5 = engaged ones of report 6, with the same response times, "
+        "by owner and day of creation.",
+        sql=unequal_sums(
+            f"""
+            select created_date, owner_id, worked_count, time_to_first_engagement_ms
+            from reports.rpt_lead_funnel
+            where {available("rpt_lead_response_time")}
+            """,
+            f"""
+            select contacts.created_date, mart.owner_id, 1 as worked_count,
+                mart.response_time_ms as time_to_first_engagement_ms
+            from reports.rpt_lead_response_time as mart
+            inner join core.dim_contacts as contacts using (contact_id)
+            where mart.first_engagement_at is not null
+                and contacts.created_date is not null
+                and {available("rpt_lead_funnel")}
+            """,
+            by="created_date, owner_id",
+            measures="worked_count, time_to_first_engagement_ms",
+        ),
+    ),
+    Invariant(
+        name="prospecting_calls_are_the_outgoing_calls_of_call_outcomes",
+        report="rpt_prospecting_calls",
+        words="8c: report 8's calls and talk time = report 1's with direction OUTBOUND, by day and owner.",
+        sql=unequal_sums(
+            "select *, talk_time_ms as total_duration_ms from reports.rpt_prospecting_calls",
+            "select * from reports.rpt_call_outcomes where call_direction = 'OUTBOUND'",
+            by="activity_date, owner_id",
+            measures="call_count, timed_call_count, total_duration_ms",
+        ),
+    ),
+    Invariant(
+        name="prospecting_tasks_are_the_tasks_of_report_9",
+        report="rpt_prospecting_tasks",
+        words="8d, 9: created, completed and overdue tasks of report 8 = those of report 9, by day and "
+        "owner.",
+        sql=unequal_sums(
+            "select * from reports.rpt_prospecting_tasks",
+            """
+            select created_date, owner_id, task_count as created_count,
+                case task_status when 'COMPLETED' then task_count end as completed_count,
+                overdue_count
+            from reports.rpt_tasks_completed
+            """,
+            by="created_date, owner_id",
+            measures="created_count, completed_count, overdue_count",
         ),
     ),
 ]

@@ -35,6 +35,12 @@ def delivered(table: str, column: str) -> str:
     )"""
 
 
+def available(*reports: str) -> str:
+    """SQL predicate: whether the source delivered what the reports need; else they are empty (K11)."""
+    names = ", ".join(f"'{report}'" for report in reports)
+    return f"not exists (select 1 from core.fct_missing_inputs where report in ({names}))"
+
+
 RELATIONS: dict[str, str] = {
     # Class by the configured probability (C4); NULL is unknown (P3).
     "proof_stages": """
@@ -168,6 +174,126 @@ RELATIONS: dict[str, str] = {
             calls.hs_call_duration as duration_ms
         from raw_hubspot.calls
         where {in_population("calls", "coalesce(calls.hs_createdate, calls.created_at)")}
+    """,
+    "proof_meetings": f"""
+        select
+            meetings.id as meeting_id,
+            coalesce(meetings.hs_createdate, meetings.created_at) as created_at,
+            coalesce(meetings.hs_meeting_start_time, meetings.hs_timestamp) as start_at,
+            {day("coalesce(meetings.hs_createdate, meetings.created_at)")} as created_date,
+            {day("coalesce(meetings.hs_meeting_start_time, meetings.hs_timestamp)")} as start_date,
+            coalesce(nullif(meetings.hs_meeting_outcome, ''), 'none') as meeting_outcome_id,
+            coalesce(nullif(meetings.hs_activity_type, ''), '(No type)') as meeting_type,
+            coalesce(nullif(meetings.hubspot_owner_id, ''), 'none') as owner_id
+        from raw_hubspot.meetings
+        where {in_population("meetings", "coalesce(meetings.hs_createdate, meetings.created_at)")}
+    """,
+    # hs_timestamp is the due date.
+    "proof_tasks": f"""
+        select
+            tasks.id as task_id,
+            {day("coalesce(tasks.hs_createdate, tasks.created_at)")} as created_date,
+            coalesce(nullif(tasks.hs_task_status, ''), 'NOT_STARTED') as task_status,
+            coalesce(
+                tasks.hs_timestamp < (select run_ts from raw_hubspot._run)
+                and tasks.hs_task_status is distinct from 'COMPLETED',
+                false
+            ) as is_overdue,
+            coalesce(nullif(tasks.hubspot_owner_id, ''), 'none') as owner_id
+        from raw_hubspot.tasks
+        where {in_population("tasks", "coalesce(tasks.hs_createdate, tasks.created_at)")}
+    """,
+    "proof_emails": f"""
+        select
+            emails.id as email_id,
+            {day("emails.hs_timestamp")} as activity_date,
+            coalesce(emails.hs_email_direction, '') as direction,
+            coalesce(emails.hs_email_status, '') in ('FAILED', 'BOUNCED', 'SCHEDULED', 'SENDING')
+                as is_undelivered,
+            coalesce(nullif(emails.hubspot_owner_id, ''), 'none') as owner_id
+        from raw_hubspot.emails
+        where {in_population("emails", "coalesce(emails.hs_createdate, emails.created_at)")}
+    """,
+    "proof_notes": f"""
+        select
+            notes.id as note_id,
+            {day("notes.hs_timestamp")} as activity_date,
+            coalesce(nullif(notes.hubspot_owner_id, ''), 'none') as owner_id
+        from raw_hubspot.notes
+        where {in_population("notes", "notes.created_at")}
+    """,
+    # Threads whose original channel is a chat (2a).
+    "proof_chats": f"""
+        select
+            threads.id as thread_id,
+            {day("threads.created_at")} as created_date,
+            case channels.kind when 'LIVE_CHAT' then 'live_chat' else 'facebook_messenger' end as channel,
+            coalesce(threads.status = 'CLOSED', false) as is_closed
+        from raw_hubspot.conversation_threads as threads
+        inner join raw_hubspot.conversation_channels as channels
+            on threads.original_channel_id = channels.id
+        where channels.kind in ('LIVE_CHAT', 'FB_MESSENGER')
+            and threads.spam is not true
+            and {in_population("threads", "threads.created_at")}
+    """,
+    # One row per contact that counts; merged_here: others were merged into it (P1, P2).
+    "proof_contacts": f"""
+        with merges as (
+            select id as survivor_id, trim(unnest(string_split(hs_merged_object_ids, ';'))) as former_id
+            from raw_hubspot.contacts
+            where hs_merged_object_ids <> ''
+            union
+            select merged_into_id, id
+            from raw_hubspot.contacts
+            where merged_into_id <> ''
+        ),
+        first_versions as (
+            select object_id, min("timestamp") as first_at
+            from raw_hubspot.contact_property_history
+            where "timestamp" < (select run_ts from raw_hubspot._run)
+            group by object_id
+        ),
+        contacts as (
+            select contacts.*, coalesce(createdate, created_at, first_at) as creation
+            from raw_hubspot.contacts
+            left join first_versions on contacts.id = first_versions.object_id
+        )
+        select
+            contacts.id as contact_id,
+            contacts.creation as created_at,
+            {day("contacts.creation")} as created_date,
+            coalesce(nullif(contacts.hubspot_owner_id, ''), 'none') as owner_id,
+            coalesce(nullif(contacts.hs_analytics_source, ''), '(No source)') as source,
+            contacts.hubspot_owner_assigneddate as assigned_at,
+            contacts.lifecyclestage,
+            contacts.id in (select survivor_id from merges where former_id <> survivor_id) as merged_here
+        from contacts
+        where {in_population("contacts", "contacts.creation")}
+            and contacts.id not in (select former_id from merges where former_id <> survivor_id)
+    """,
+    # Pairs of a contact and a deal, once each (P14).
+    "proof_contact_deals": """
+        select from_id as contact_id, to_id as deal_id
+        from raw_hubspot.associations
+        where from_type = 'contact' and to_type = 'deal'
+        union
+        select to_id, from_id
+        from raw_hubspot.associations
+        where from_type = 'deal' and to_type = 'contact'
+    """,
+    # Versions of contact properties before the run, with the value before each (H1, H10).
+    "proof_contact_versions": """
+        select
+            object_id as contact_id,
+            name,
+            "timestamp" as changed_at,
+            nullif(trim(value), '') as value,
+            instant_value,
+            lag(nullif(trim(value), '')) over in_order as value_before,
+            lag(instant_value) over in_order as instant_before
+        from raw_hubspot.contact_property_history
+        where "timestamp" < (select run_ts from raw_hubspot._run)
+        window in_order as (partition by object_id, name order by "timestamp", sequence)
     """,
     # What a property of a deal was from each instant on: the last version of a timestamp holds (H7),
     # read as numbers and instants where it is one (H10); '' is cleared.
