@@ -331,7 +331,7 @@ def test_every_line_of_a_mangled_csv_file_is_loaded_or_rejected(tmp_path, parts)
         connection.execute("set TimeZone = 'UTC'")
         create_reject_tables(connection)
         result = accept(connection, TABLES["deals"], CsvFile(path, "deals"), "load", fill_required=False)
-        loaded = connection.execute(f"select * exclude (_row) from {result.relation}").fetchall()
+        loaded = connection.execute(f"select * exclude (__row) from {result.relation}").fetchall()
         rejected = [raw for (raw,) in connection.execute("select raw from rejected_rows").fetchall()]
     assert result.offered == len(loaded) + len(rejected)
     assert (result.loaded, result.rejected) == (len(loaded), len(rejected))

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from orchestration.ingest import history
+from orchestration.ingest.contract import KEPT_SNAPSHOTS
 from orchestration.ingest.delivery import LoadError
 from orchestration.ingest.history import store_snapshots
 from tests.loading import DAY_1, DataFolder, at, crm, deal, stage, version, versions
@@ -242,6 +243,17 @@ def test_a_table_that_is_not_delivered_is_as_it_last_was(folder):
 
 
 # --- the file -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", KEPT_SNAPSHOTS)
+def test_the_format_has_every_column_of_the_contract(folder, name):
+    """A column that is new in the contract needs a migration of the files that are out there."""
+    folder.load(crm())
+    with duckdb.connect(folder.history) as connection:
+        kept = {row[0]: row[1] for row in connection.execute(f"describe {name}").fetchall()}
+    expected = {row[0]: row[1] for row in folder.rows(f"describe {name}") if row[0] != "_loaded_at"}
+    owned = ("source", "portal_id", "valid_from", "valid_to")
+    assert {column: kind for column, kind in kept.items() if column not in owned} == expected
 
 
 def test_an_older_format_is_brought_up_to_date_with_its_rows(folder, monkeypatch):

@@ -50,10 +50,20 @@ def test_every_table_of_the_contract_is_there_with_its_types(folder):
 
 
 def test_columns_of_the_account_are_kept_as_text_after_those_of_the_contract(folder):
-    folder.load(crm(deals=[deal("1", our_score=Decimal("4.5"), **{"odd name!": True})]))
-    assert folder.rows('select our_score, "odd name!" from deals') == [("4.5", "true")]
+    own = {"our_score": Decimal("4.5"), "odd name!": True, "rowid": "r", "_row": "s"}
+    folder.load(crm(deals=[deal("1", **own), deal("1", **own), deal("2", amount="x")]))
+    assert folder.rows('select our_score, "odd name!", "rowid", _row from deals where id = \'1\'') == [
+        ("4.5", "true", "r", "s")
+    ]
     columns = [row[0] for row in folder.rows("describe deals")]
-    assert columns[-2:] == ["our_score", "odd name!"]
+    assert columns[-4:] == list(own)
+    assert folder.value("select row_number from _rejected_rows") == 2
+    assert folder.rows("select record_id, raw_text from _rejected_values") == [("2", "x")]
+
+
+def test_columns_that_no_history_has_are_left_out_and_named(folder):
+    summary = folder.load(crm(deal_property_history=[version("1", "amount", "5", DAY_1, mine="x")]))
+    assert "deal_property_history: left out, no part of a history: mine" in summary.notes
 
 
 def test_columns_match_whatever_their_case(folder):
@@ -323,6 +333,17 @@ def test_a_record_that_is_gone_stays_as_deleted_until_it_comes_back(folder):
     assert folder.rows(deleted) == [("1", None, None), ("2", DAY_2, Decimal(5))]  # the first instant stays
     folder.load(crm(deals=[deal("1"), deal("2")]), DAY_3)
     assert folder.rows(deleted) == [("1", None, None), ("2", None, None)]
+
+
+def test_deleted_records_of_an_older_contract_have_todays_types(folder):
+    folder.load(crm(deals=[deal("1"), deal("2", amount="5")]), DAY_1)
+    folder.build.execute("alter table raw_hubspot.deals alter amount type varchar")
+    folder.build.execute("alter table raw_hubspot.deals drop column hs_priority")
+    folder.load(crm(deals=[deal("1")]), DAY_2)
+    assert folder.rows("select id, amount, hs_priority from deals order by id") == [
+        ("1", None, None),
+        ("2", Decimal(5), None),
+    ]
 
 
 def test_records_of_another_portal_are_not_deleted_ones(folder):

@@ -68,8 +68,9 @@ def test_types_are_the_same(folder, postgres):
         fetch(
             postgres,
             "select column_name, data_type || coalesce(' ' || numeric_scale, '') "
-            "from information_schema.columns where table_schema = 'raw_hubspot' and table_name in ('deals', 'calls') and column_name in "
-            "('id', 'amount', 'archived', 'closedate', 'hs_call_duration', 'Mine')",
+            "from information_schema.columns "
+            "where table_schema = 'raw_hubspot' and table_name in ('deals', 'calls') "
+            "and column_name in ('id', 'amount', 'archived', 'closedate', 'hs_call_duration', 'Mine')",
         )
     )
     assert types == {

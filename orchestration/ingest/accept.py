@@ -35,6 +35,7 @@ REJECTED_VALUES = {
     "raw_text": "varchar",
     "reason": "varchar",
 }
+_ROW = "__row"
 _WANTED = {
     "decimal": "a number",
     "integer": "a whole number",
@@ -125,7 +126,7 @@ def accept(
 
 
 class _Acceptance:
-    """The steps for one table. Row `_row` of the accepted table is row `_row` of `offered`."""
+    """The steps for one table. Row n of `offered` is row n of the accepted table, in its column `__row`."""
 
     def __init__(self, connection, table: Table, load_id: str) -> None:
         self.connection = connection
@@ -154,16 +155,25 @@ class _Acceptance:
         offered = {row[0]: row[1] for row in self.execute("describe offered").fetchall()}
         matched = matched_columns(self.table, list(offered), fill_required)
         custom = [name for name in offered if name not in matched.values() and name.strip()]
-        self.sources = {**matched, **{name: name for name in custom}}
-        self.types = {column: offered[source] for column, source in self.sources.items()}
+        self.types = {column: offered[source] for column, source in matched.items()}
+        self.types |= {name: offered[name] for name in custom}
+        self.sources = matched | {name: self.readable(name) for name in custom}
         self.result.custom = custom
         self.result.delivered = [*matched, *custom]
         listed = ", ".join(
             f"{self.typed(column)} as {quoted(column)}" for column in [*self.table.columns, *custom]
         )
         self.execute(
-            f"create or replace temp table {self.relation} as select rowid + 1 as _row, {listed} from offered"
+            f"create or replace temp table {self.relation} as "
+            f"select rowid + 1 as {_ROW}, {listed} from offered"
         )
+
+    def readable(self, name: str) -> str:
+        """A column called rowid would hide the numbers of the rows: it gets another name in `offered`."""
+        if name.lower() != "rowid":
+            return name
+        self.execute(f"alter table offered rename column {quoted(name)} to rowid_column")
+        return "rowid_column"
 
     def typed(self, column: str) -> str:
         if column not in self.sources:
@@ -220,7 +230,7 @@ class _Acceptance:
             ),
 
             members as (
-                select k.key_number, a._row, {sequence} as sequence
+                select k.key_number, a.{_ROW}, {sequence} as sequence
                 from {self.relation} as a
                 inner join crowded as k on {same_key}
             ),
@@ -229,25 +239,27 @@ class _Acceptance:
             placed as (
                 select
                     key_number,
-                    _row,
+                    {_ROW},
                     coalesce(
                         sequence,
                         coalesce(max(sequence) over (partition by key_number), -1)
-                        + row_number() over (partition by key_number, sequence is null order by _row)
+                        + row_number() over (partition by key_number, sequence is null order by {_ROW})
                     ) as sequence
                 from members
             )
 
-            select _row, sequence, min(_row) over (partition by {same_row}) as first_row
+            select {_ROW}, sequence, min({_ROW}) over (partition by {same_row}) as first_row
             from placed
             """
         )
         self.execute(
             f"""
             create or replace temp table turned_away as
-            select _row, concat_ws('; ', {reasons}) as reason from {self.relation} where not ({self.has_key})
+            select {_ROW}, concat_ws('; ', {reasons}) as reason
+            from {self.relation}
+            where not ({self.has_key})
             union all
-            select _row, 'same key as row ' || first_row from crowd where _row > first_row
+            select {_ROW}, 'same key as row ' || first_row from crowd where {_ROW} > first_row
             """
         )
         self.turned_away = True
@@ -262,13 +274,13 @@ class _Acceptance:
             insert into rejected_rows by name
             select
                 {self.labels},
-                t._row as row_number,
+                t.{_ROW} as row_number,
                 {self.record_id("a")} as record_id,
                 t.reason,
                 cast(to_json(o) as varchar) as raw
             from turned_away as t
-            inner join {self.relation} as a on t._row = a._row
-            inner join offered as o on t._row = o.rowid + 1
+            inner join {self.relation} as a on t.{_ROW} = a.{_ROW}
+            inner join offered as o on t.{_ROW} = o.rowid + 1
             """
         )
 
@@ -297,40 +309,40 @@ class _Acceptance:
                 wanted = _WANTED.get(self.kind(column), "text")
                 self.insert_rejected_values(
                     column,
-                    f"select {self.record_id('a')} as record_id, a._row, "
+                    f"select {self.record_id('a')} as record_id, a.{_ROW}, "
                     f"cast(o.{quoted(self.sources[column])} as varchar) as raw_text, "
                     f"{literal(f'not {wanted}')} as reason "
-                    f"from offered as o positional join {self.relation} as a "
+                    f"from {self.relation} as a inner join offered as o on a.{_ROW} = o.rowid + 1 "
                     f"where {self.is_filled(column, 'o.')} and a.{quoted(column)} is null",
                 )
         if self.table.history_of:
             self.insert_rejected_values(
                 "value",
-                f"select object_id as record_id, _row, value as raw_text, 'no value of ' || name as reason "
+                f"select object_id as record_id, {_ROW}, value as raw_text, 'no value of ' || name as reason "
                 f"from {self.relation} where {values.is_uncastable_version(self.table)}",
             )
 
     def insert_rejected_values(self, column: str, rejected: str) -> None:
-        accepted = "where _row not in (select _row from turned_away)" if self.turned_away else ""
+        accepted = f"where {_ROW} not in (select {_ROW} from turned_away)" if self.turned_away else ""
         count = self.count(
             f"insert into rejected_values by name "
             f"select {self.labels}, record_id, {literal(column)} as column_name, raw_text, reason "
             f"from ({rejected}) as rejected {accepted}"
         )
         if count:
-            self.result.rejected_values[column] = count
+            self.result.rejected_values[column] += count
 
     # --- the end ---
 
     def remove_rows_turned_away(self) -> None:
         if not self.turned_away:
             return
-        self.execute(f"delete from {self.relation} where _row in (select _row from turned_away)")
+        self.execute(f"delete from {self.relation} where {_ROW} in (select {_ROW} from turned_away)")
         if self.table.history_of:
             # Versions alone at their instant keep a missing sequence: it is 0.
             self.execute(
                 f"update {self.relation} as a set sequence = crowd.sequence from crowd "
-                f"where a._row = crowd._row and a.sequence is null"
+                f"where a.{_ROW} = crowd.{_ROW} and a.sequence is null"
             )
 
     def count(self, sql: str) -> int:

@@ -325,7 +325,7 @@ def _header(path: Path) -> list[str]:
             names = next(csv.reader(file, strict=True), None)
         except csv.Error as error:
             raise Unreadable(f"its header row is broken: {error}") from error
-    if not names:
+    if not names or not any(name.strip() for name in names):
         raise Unreadable("it has no header row")
     if not all(map(_is_utf_8, names)):
         raise Unreadable("it is not UTF-8; save it as UTF-8")

@@ -17,32 +17,25 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.ingest import values
 from orchestration.ingest.accept import Accepted
-from orchestration.ingest.contract import INSTANT, KEPT_SNAPSHOTS, TABLES, VERSION_CAP, Table
+from orchestration.ingest.contract import INSTANT, TABLES, VERSION_CAP, Table
 from orchestration.ingest.delivery import LoadError
 from orchestration.ingest.values import literal, quoted
 
-SNAPSHOT_COLUMNS = {
-    "snapshot_date": "date",
-    "owner_id": "varchar",
-    "pipeline_id": "varchar",
-    "stage_id": "varchar",
-    "forecast_category": "varchar",
-    "amount_band": "varchar",
-    "deal_status": "varchar",
-    "deal_count": "bigint",
-    "total_amount": "decimal(38, 2)",
-    "weighted_amount": "decimal(38, 2)",
-    "unknown_count": "bigint",
-}
-GAP_COLUMNS = {
-    "table_name": "varchar",
-    "object_id": "varchar",
-    "name": "varchar",
-    "gap_from": "timestamptz",
-    "gap_to": "timestamptz",
-}
+SNAPSHOT_COLUMNS = (
+    "snapshot_date",
+    "owner_id",
+    "pipeline_id",
+    "stage_id",
+    "forecast_category",
+    "amount_band",
+    "deal_status",
+    "deal_count",
+    "total_amount",
+    "weighted_amount",
+    "unknown_count",
+)
+_GAP_COLUMNS = ("table_name", "object_id", "name", "gap_from", "gap_to")
 _VERSION_COLUMNS = (
     "object_id",
     "name",
@@ -54,42 +47,87 @@ _VERSION_COLUMNS = (
     "updated_by_user_id",
     "_loaded_at",
 )
-_OWNED = "source varchar not null, portal_id varchar not null"
 
 
 # --- format ---------------------------------------------------------------------------------------
 
+_OWNED = "source varchar not null, portal_id varchar not null"
+# A row of the source as it was from one load on, until another one found it changed or gone.
+_STATE = f"{_OWNED}, valid_from timestamptz not null, valid_to timestamptz"
 
-def _state_table(name: str) -> str:
-    """One row per state of a row of the source: in force from `valid_from`, until `valid_to`."""
-    columns = ", ".join(
-        f"{quoted(column)} {values.SQL_TYPES[kind]}"
-        for column, kind in TABLES[name].columns.items()
-        if column != "_loaded_at"
-    )
-    return (
-        f"create table history.{name} "
-        f"({_OWNED}, valid_from timestamptz not null, valid_to timestamptz, {columns})"
-    )
-
-
-def _listed(columns: dict[str, str]) -> str:
-    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
-
-
-# One entry per format version, the statements that lead to it from the one before. Entries that have
-# been released are never edited: files of every version are out there.
+# One entry per format version, the statements that lead to it from the one before. They are written
+# out, and an entry that has been released is never edited: files of every version are out there.
 MIGRATIONS: list[list[str]] = [
     [
-        f"create table history.property_versions ({_OWNED}, table_name varchar not null, "
-        "object_id varchar not null, name varchar not null, value varchar, "
-        "timestamp timestamptz not null, sequence bigint not null, source_type varchar, "
-        "source_id varchar, updated_by_user_id varchar, _loaded_at timestamptz not null)",
-        f"create table history.history_gaps ({_OWNED}, {_listed(GAP_COLUMNS)})",
-        f"create table history.stored_snapshots ({_OWNED}, {_listed(SNAPSHOT_COLUMNS)})",
+        f"""
+        create table history.property_versions (
+            {_OWNED}, table_name varchar not null, object_id varchar not null, name varchar not null,
+            value varchar, timestamp timestamptz not null, sequence bigint not null,
+            source_type varchar, source_id varchar, updated_by_user_id varchar,
+            _loaded_at timestamptz not null
+        )
+        """,
+        f"""
+        create table history.history_gaps (
+            {_OWNED}, table_name varchar not null, object_id varchar not null, name varchar not null,
+            gap_from timestamptz, gap_to timestamptz not null
+        )
+        """,
+        f"""
+        create table history.stored_snapshots (
+            {_OWNED}, snapshot_date date not null, owner_id varchar, pipeline_id varchar,
+            stage_id varchar, forecast_category varchar, amount_band varchar, deal_status varchar,
+            deal_count bigint, total_amount decimal(38, 2), weighted_amount decimal(38, 2),
+            unknown_count bigint
+        )
+        """,
         # A day without deals has no rows and is stored all the same.
-        f"create table history.stored_days ({_OWNED}, snapshot_date date, stored_at timestamptz)",
-        *(_state_table(name) for name in KEPT_SNAPSHOTS),
+        f"""
+        create table history.stored_days (
+            {_OWNED}, snapshot_date date not null, stored_at timestamptz not null
+        )
+        """,
+        f"""
+        create table history.owners (
+            {_STATE}, id varchar, user_id varchar, email varchar, first_name varchar,
+            last_name varchar, type varchar, archived boolean, created_at timestamptz,
+            updated_at timestamptz, archived_at timestamptz
+        )
+        """,
+        f"""
+        create table history.teams (
+            {_STATE}, id varchar, name varchar, parent_team_id varchar, archived boolean
+        )
+        """,
+        f"""
+        create table history.owner_teams (
+            {_STATE}, owner_id varchar, team_id varchar, is_primary boolean
+        )
+        """,
+        f"""
+        create table history.pipelines (
+            {_STATE}, object_type varchar, id varchar, label varchar, display_order bigint,
+            archived boolean
+        )
+        """,
+        f"""
+        create table history.pipeline_stages (
+            {_STATE}, object_type varchar, pipeline_id varchar, id varchar, label varchar,
+            display_order bigint, probability decimal(38, 10), is_closed boolean, archived boolean
+        )
+        """,
+        f"""
+        create table history.goal_targets (
+            {_STATE}, id varchar, created_at timestamptz, updated_at timestamptz, archived boolean,
+            archived_at timestamptz, merged_into_id varchar, hard_deleted_at timestamptz,
+            hs_goal_name varchar, hs_target_amount decimal(38, 10), hs_start_datetime timestamptz,
+            hs_end_datetime timestamptz, hs_milestone varchar, hs_assignee_user_id varchar,
+            hs_assignee_team_id varchar, hs_pipeline_ids varchar, hs_group_correlation_uuid varchar,
+            hs_goal_target_group_id varchar, hs_goal_target_currency_code varchar,
+            hs_kpi_metric_type varchar, hs_kpi_object_type varchar, hs_kpi_property_name varchar,
+            hs_kpi_time_property_name varchar, hs_kpi_is_team_rollup varchar
+        )
+        """,
     ],
 ]
 
@@ -229,7 +267,7 @@ class KeptHistory:
                         when taken.last_sequence is null then unknown.sequence
                         else taken.last_sequence + row_number() over (
                             partition by unknown.object_id, unknown.name, unknown.timestamp
-                            order by unknown.sequence, unknown._row
+                            order by unknown.sequence, unknown.__row
                         )
                     end as sequence
                 )
@@ -277,7 +315,7 @@ class KeptHistory:
 
     def gaps(self) -> str:
         """Query of `_history_gaps`."""
-        return f"select {', '.join(GAP_COLUMNS)} from history.history_gaps where {self._own}"
+        return f"select {', '.join(_GAP_COLUMNS)} from history.history_gaps where {self._own}"
 
     # --- states of owners, teams, pipelines, stages, goals ---
 

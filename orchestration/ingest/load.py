@@ -30,6 +30,7 @@ from orchestration.ingest.contract import (
     KEPT_HISTORIES,
     KEPT_SNAPSHOTS,
     TABLES,
+    TEXT,
     Table,
 )
 from orchestration.ingest.delivery import Delivery, LoadError, Unreadable, python_rows
@@ -195,6 +196,8 @@ class _LoadStep:
                 self.problems.append(f"{offer.place or name}: {_first_line(error)}")
                 continue
             self.accepted[name] = accepted
+            if table.history_of and accepted.custom:
+                self.notes.append(f"{name}: left out, no part of a history: {', '.join(accepted.custom)}")
             self.summaries[name] = TableSummary(
                 name,
                 LOADED,
@@ -398,7 +401,7 @@ class _LoadStep:
     def delivered_rows(self, table: Table) -> str:
         """Query of the rows of this load; those without `_loaded_at` get its instant (H12)."""
         return (
-            f"select * exclude (_row) replace (coalesce(_loaded_at, {_instant(self.now)}) as _loaded_at) "
+            f"select * exclude (__row) replace (coalesce(_loaded_at, {_instant(self.now)}) as _loaded_at) "
             f"from {self.accepted[table.name].relation}"
         )
 
@@ -406,10 +409,15 @@ class _LoadStep:
         """Query of the records that the source no longer has: files are complete (K4)."""
         accepted = self.accepted[table.name]
         before = {row[0] for row in self.execute(f"describe raw_hubspot.{table.name}").fetchall()}
-        columns = [c for c in (*table.columns, *accepted.custom) if c in before and c != "hard_deleted_at"]
+        # An older contract may not have known a column, or known it as the account's own text.
+        kinds = table.columns | dict.fromkeys(accepted.custom, TEXT)
+        listed = ", ".join(
+            f"try_cast({quoted(column)} as {values.SQL_TYPES[kind]}) as {quoted(column)}"
+            for column, kind in kinds.items()
+            if column in before and column != "hard_deleted_at"
+        )
         return (
-            f"select {', '.join(map(quoted, columns))}, "
-            f"coalesce(hard_deleted_at, {_instant(self.now)}) as hard_deleted_at "
+            f"select {listed}, coalesce(hard_deleted_at, {_instant(self.now)}) as hard_deleted_at "
             f"from raw_hubspot.{table.name} where id not in (select id from {accepted.relation})"
         )
 
