@@ -1003,6 +1003,9 @@ class _DealWriter:
         self.first_values()
         for _ in range(self.rng.randint(0, 12)):
             self.event()
+        if crm.trap("currency_changed", 0.06):
+            self.set("deal_currency_code", "GBP")
+            self.set("deal_currency_code", "EUR")
         row = crm.record("deals", self.id, self.born, **self.columns())
         self.creation(row)
         self.truncate()

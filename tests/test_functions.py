@@ -86,7 +86,8 @@ FUNCTIONS = report_functions()
 
 def pytest_generate_tests(metafunc) -> None:
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", range(metafunc.config.getoption("--crms")), scope="module")
+        crms = max(2, metafunc.config.getoption("--crms") // 4)  # a call takes its time
+        metafunc.parametrize("seed", range(crms), scope="module")
     if "function" in metafunc.fixturenames:
         names = sorted(ANSWERS.keys() & FUNCTIONS.keys() if "oracle" in metafunc.fixturenames else FUNCTIONS)
         metafunc.parametrize("function", [FUNCTIONS[name] for name in names], ids=names)

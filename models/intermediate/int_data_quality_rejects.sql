@@ -9,12 +9,12 @@ rejected_values as (
     select * from {{ ref('stg_hubspot__rejected_values') }}
 ),
 
--- Of a property history the rejected column is `value`, and the reason names the property.
+-- Of a property history the rejected column is `value`; the reason ends in 'value of <property>'.
 values_by_column as (
     select
         table_name,
         case
-            when column_name = 'value' then replace(reason, 'not a value of ', '')
+            when column_name = 'value' then split_part(reason, ' value of ', 2)
             else column_name
         end as column_name,
         record_id
