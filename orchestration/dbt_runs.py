@@ -205,6 +205,7 @@ def _invoke(
     target: str = "duckdb",
 ) -> Any:
     """Run a dbt command and return its `dbtRunnerResult`. Prints and logs nothing."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
 
@@ -220,7 +221,8 @@ def _invoke(
     try:
         return dbtRunner(callbacks=[hear]).invoke(command)
     finally:
-        reset_adapters()  # closes the build database
+        reset_adapters()
+        DuckDBConnectionManager.close_all_connections()  # others open the build database after us
 
 
 def _variables(settings: Settings) -> dict[str, Any]:

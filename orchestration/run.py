@@ -7,6 +7,7 @@ that says why and what to do; 130: interrupted. Whatever happens, readers keep a
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import shutil
@@ -37,6 +38,11 @@ run_coordinator:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+event_log_storage:
+  module: orchestration.event_log
+  class: EventLog
+  config:
+    base_dir: {events}
 """
 
 
@@ -97,7 +103,8 @@ def run_job(settings: Settings, log: RunLog) -> None:
 def prepare_dagster(settings: Settings) -> None:
     """Write Dagster's own configuration into its folder."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    (settings.dagster_home / "dagster.yaml").write_text(DAGSTER_CONFIG)
+    events = json.dumps(str(settings.dagster_home / "history" / "runs"))
+    (settings.dagster_home / "dagster.yaml").write_text(DAGSTER_CONFIG.format(events=events))
 
 
 def _keep_quiet() -> None:

@@ -201,10 +201,12 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 def set_tool_environment(settings: Settings) -> None:
     """Set what dbt and Dagster read from the environment: places, and that nothing is reported home."""
+    path = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ.update(
         {
             "SALES_REPORTS_DBT_PATH": str(settings.build_path),
             "DAGSTER_HOME": str(settings.dagster_home),
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DO_NOT_TRACK": "1",
         }
