@@ -66,7 +66,7 @@ snapshot_deals as (
         end as forecast_category,
         case
             when shown_states.is_amount_unknown then 'unknown'
-            else {{ amount_band('shown_states.company_amount') }}
+            else shown_states.amount_band
         end as amount_band,
         shown_states.company_amount,
         shown_states.weighted_amount,

@@ -92,7 +92,7 @@ changes as (
         old_value,
         new_value,
         delta_amount,
-        new_close_date - old_close_date as delta_days,
+        cast(new_close_date - old_close_date as bigint) as delta_days,
         case change_category
             when 'close_date_pushed' then old_close_date
             when 'close_date_pulled' then new_close_date

@@ -1,35 +1,19 @@
 with
 
-periods as (
-    select * from {{ ref('dim_periods') }}
+pushes as (
+    select * from {{ ref('fct_deal_pushes') }}
 ),
 
 deals as (
     select * from {{ ref('fct_deals') }}
 ),
 
-stages as (
-    select * from {{ ref('dim_stages') }}
-),
-
-windows as (
-    select
-        period_id as window_id,
-        period_start as frame_from,
-        period_end as frame_to
-    from periods
-),
-
-pushed_deals as (
-    {{ deal_push_rate('windows') }}
-),
-
 final as (
     select
-        periods.period_grain,
-        periods.period_start,
-        stages.stage_id,
-        stages.stage_label,
+        pushes.period_grain,
+        pushes.period_start,
+        pushes.stage_id,
+        pushes.stage_label,
         deals.owner_id,
         deals.owner_name,
         deals.team_id,
@@ -37,20 +21,16 @@ final as (
         deals.pipeline_id,
         deals.pipeline_label,
         {%- for measure in deal_push_rate_counts() %}
-        cast(sum(pushed_deals.{{ measure }}) as bigint) as {{ measure }},
+        cast(sum(pushes.{{ measure }}) as bigint) as {{ measure }},
         {%- endfor %}
-        cast(sum(pushed_deals.pushed_amount) as decimal(38, 2)) as pushed_amount
-    from pushed_deals
-    inner join periods on pushed_deals.window_id = periods.period_id
-    inner join deals on pushed_deals.deal_id = deals.deal_id
-    inner join stages
-        on pushed_deals.stage_pipeline_id = stages.pipeline_id
-        and pushed_deals.stage_id = stages.stage_id
+        cast(sum(pushes.pushed_amount) as decimal(38, 2)) as pushed_amount
+    from pushes
+    inner join deals on pushes.deal_id = deals.deal_id
     group by
-        periods.period_grain,
-        periods.period_start,
-        stages.stage_id,
-        stages.stage_label,
+        pushes.period_grain,
+        pushes.period_start,
+        pushes.stage_id,
+        pushes.stage_label,
         deals.owner_id,
         deals.owner_name,
         deals.team_id,
