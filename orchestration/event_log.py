@@ -1,14 +1,15 @@
 """Dagster's event log in SQLite, without its waits.
 
-Belongs here: one difference to Dagster's own storage, which opens a connection for every event,
-waits for the disk and closes it again: over a minute for the two thousand events of a run. This one
-keeps its connections open, and SQLite waits for the disk at checkpoints only. That is safe against
-kills, and against power cuts up to the last moments of a run's history, never of its data.
+Belongs here: what differs from Dagster's own storage, which opens a connection for every event, looks
+up the schema, waits for the disk and closes it again, for the two thousand events of a run. This one
+keeps its connections open, knows the schema after the first look, and SQLite waits for the disk at
+checkpoints only. That is safe against kills; a power cut may cost the last moments of a run's
+history, never its data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -24,6 +25,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._connections: dict[str, Connection] = {}
+        self._known: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -52,6 +54,19 @@ class EventLog(SqliteEventLogStorage):
         connection.execute(text("pragma synchronous = normal"))
         connection.commit()
         return connection
+
+    def has_table(self, table_name: str) -> bool:
+        return self._once(table_name, lambda: super(EventLog, self).has_table(table_name))
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        look = super()._has_asset_key_col_on_connection
+        return self._once(f"asset_keys.{column_name}", lambda: look(conn, column_name))
+
+    def _once(self, what: str, look: Callable[[], bool]) -> bool:
+        """Whether it is there; what has been seen is not looked up again."""
+        if what not in self._known and look():
+            self._known.add(what)
+        return what in self._known
 
     def dispose(self) -> None:
         with self._db_lock:
