@@ -438,6 +438,8 @@ class _Generator:
                 if (version["object_id"], version["name"]) != (row["id"], "hubspot_owner_id")
             ]
             row["hubspot_owner_assigneddate"] = self.rng.choice([None, self.past()])
+            if self.trap("assigned_years_ago", 0.2):
+                row["hubspot_owner_assigneddate"] = self.start - timedelta(days=2000)
             self.assigned[row["id"]] = [row["hubspot_owner_assigneddate"] or self.past()]
         if self.trap("last_version_differs", 0.1):
             row["hubspot_owner_id"] = self.owner()

@@ -19,6 +19,10 @@ contacts as (
     select * from {{ ref('int_contacts_in_population') }}
 ),
 
+assignments as (
+    select * from {{ ref('int_contact_assignments') }}
+),
+
 activities as (
     select * from {{ ref('int_activities_in_population') }}
 ),
@@ -38,6 +42,8 @@ instants as (
     select min(instant_value), max(instant_value) from close_dates
     union all
     select min(contact_created_at), max(contact_created_at) from contacts
+    union all
+    select min(assigned_at), max(assigned_at) from assignments
     union all
     select
         min(least(activity_at, start_at, completed_at, created_at)),
