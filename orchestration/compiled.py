@@ -1,8 +1,8 @@
 """The project's seeds and models as dbt compiled them, and how to build them without dbt.
 
 Belongs here: which nodes a manifest holds, in which order they can be built, and the statement that
-creates each of them in an empty DuckDB database that already has `raw_hubspot`. The nightly proof
-builds marts of a sample with it, tests those of small CRMs. Running dbt does not belong here.
+creates each of them in an empty database that already has `raw_hubspot`. The nightly proof builds
+marts of a sample with it, tests those of small CRMs. Running dbt does not belong here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import duckdb
+from typing import Any, Protocol
 
 from orchestration.report_functions import create_function_sql, is_function
 from orchestration.settings import PROJECT_ROOT
@@ -28,9 +27,19 @@ class Node:
     statement: str
 
 
+class Connection(Protocol):
+    """DuckDB's or psycopg's."""
+
+    def execute(self, query: str, /) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Project:
-    """All seeds and models by name, parents before children."""
+    """All seeds and models by name, parents before children.
+
+    Compiled for another engine than DuckDB it has models only: dbt or a copy brings the seeds, and
+    there are no report functions.
+    """
 
     nodes: dict[str, Node]
 
@@ -40,11 +49,8 @@ class Project:
 
         Raises ValueError if a model has no compiled code: dbt has to have compiled or built it.
         """
-        found = {
-            key: node
-            for key, node in sorted(manifest["nodes"].items())
-            if node["resource_type"] in ("model", "seed")
-        }
+        engine = manifest["metadata"]["adapter_type"]
+        found = {key: node for key, node in sorted(manifest["nodes"].items()) if _is_buildable(node, engine)}
         parents = {
             key: [parent for parent in node["depends_on"].get("nodes", []) if parent in found]
             for key, node in found.items()
@@ -75,9 +81,7 @@ class Project:
         return [node for name, node in self.nodes.items() if name in wanted]
 
 
-def build_nodes(
-    connection: duckdb.DuckDBPyConnection, nodes: Iterable[Node], built: Collection[str] = ()
-) -> list[str]:
+def build_nodes(connection: Connection, nodes: Iterable[Node], built: Collection[str] = ()) -> list[str]:
     """Create the nodes that are not yet `built` in the connection's default database.
 
     Returns the names of those created. Errors name the node.
@@ -89,10 +93,16 @@ def build_nodes(
         try:
             connection.execute(f'create schema if not exists "{node.schema}"')
             connection.execute(node.statement)
-        except duckdb.Error as error:
+        except Exception as error:  # of either engine
             raise RuntimeError(f"{node.name}: {error}") from error
         created.append(node.name)
     return created
+
+
+def _is_buildable(node: Mapping, engine: str) -> bool:
+    if engine == "duckdb":
+        return node["resource_type"] in ("model", "seed")
+    return node["resource_type"] == "model" and not is_function(node)
 
 
 def _statement(node: Mapping, root: Path) -> str:

@@ -211,3 +211,24 @@ def set_tool_environment(settings: Settings) -> None:
             "DO_NOT_TRACK": "1",
         }
     )
+    if settings.postgres_url:
+        os.environ.update(libpq_environment(settings.postgres_url))
+
+
+def libpq_environment(postgres_url: str) -> dict[str, str]:
+    """A connection string as the variables that `profiles.yml` and libpq read, such as PGHOST."""
+    from psycopg.errors import Error  # only where Postgres is used: it takes a while
+    from psycopg.pq import Conninfo
+
+    try:
+        options = Conninfo.parse(postgres_url.encode())
+    except Error:
+        # Without the string and libpq's words for it: a password may stand in both.
+        raise SettingsError(
+            "SALES_REPORTS_POSTGRES_URL is no connection string, such as postgresql://user:password@host/database"
+        ) from None
+    return {
+        option.envvar.decode(): option.val.decode()
+        for option in options
+        if option.envvar and option.val is not None
+    }

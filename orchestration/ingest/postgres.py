@@ -28,31 +28,34 @@ _TYPES = {
 }
 
 
-def copy_raw_tables(build: duckdb.DuckDBPyConnection, postgres_url: str) -> dict[str, int]:
+def copy_raw_tables(
+    build: duckdb.DuckDBPyConnection, postgres_url: str, schema: str = SCHEMA
+) -> dict[str, int]:
     """Replace schema `raw_hubspot` on the server, in one transaction; rows per table.
 
-    `build` is an open build database. What depends on the old tables over there (dbt's staging views)
-    goes with them. Raises psycopg.Error if the server refuses, and nothing has changed then.
+    `build` is an open build database; another `schema` of it can be copied as well. What depends on
+    the old tables over there (dbt's staging views) goes with them. Raises psycopg.Error if the server
+    refuses, and nothing has changed then.
     """
     tables = [
         name
         for (name,) in build.execute(
             "select table_name from duckdb_tables() "
-            f"where database_name = current_database() and schema_name = {literal(SCHEMA)} "
+            f"where database_name = current_database() and schema_name = {literal(schema)} "
             "order by table_name"
         ).fetchall()
     ]
     build.execute("set TimeZone = 'UTC'")
     with psycopg.connect(postgres_url) as server, server.cursor() as cursor:
         cursor.execute("set local client_min_messages = warning")  # no list of what is dropped
-        cursor.execute(f"drop schema if exists {SCHEMA} cascade")
-        cursor.execute(f"create schema {SCHEMA}")
-        return {name: _copy_table(build, cursor, name) for name in tables}
+        cursor.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+        cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
+        return {name: _copy_table(build, cursor, schema, name) for name in tables}
 
 
-def _copy_table(build: duckdb.DuckDBPyConnection, cursor: psycopg.Cursor, name: str) -> int:
-    columns = [(row[0], row[1]) for row in build.execute(f"describe {SCHEMA}.{quoted(name)}").fetchall()]
-    target = sql.Identifier(SCHEMA, name)
+def _copy_table(build: duckdb.DuckDBPyConnection, cursor: psycopg.Cursor, schema: str, name: str) -> int:
+    columns = [(row[0], row[1]) for row in build.execute(f"describe {schema}.{quoted(name)}").fetchall()]
+    target = sql.Identifier(schema, name)
     cursor.execute(
         sql.SQL("create table {} ({})").format(
             target,
@@ -71,7 +74,7 @@ def _copy_table(build: duckdb.DuckDBPyConnection, cursor: psycopg.Cursor, name: 
         rows = Path(folder) / "rows.csv"
         # CSV tells NULL (nothing) from an empty text ("") on both sides.
         build.execute(
-            f"copy (select {listed} from {SCHEMA}.{quoted(name)}) to {literal(str(rows))} "
+            f"copy (select {listed} from {schema}.{quoted(name)}) to {literal(str(rows))} "
             "(format csv, header false)"
         )
         copy_from = sql.SQL("copy {} from stdin (format csv, encoding 'UTF8')").format(target)
