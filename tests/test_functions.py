@@ -21,6 +21,7 @@ from orchestration.checks.universal import DISTINCT_MEASURES, NOT_ADDITIVE
 from orchestration.drill_down import function_drill_down
 from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.raw import fetch
+from orchestration.report_functions import is_function
 from tests.activity_oracles import ACTIVITY_ORACLES
 from tests.crm_generator import hard_crm
 from tests.function_oracle import CLASSES, ORACLES, Request, TeamTree, sql_value
@@ -37,6 +38,10 @@ RANGE = "date '2026-01-01', date '2026-07-01'"
 ONE_PIPELINE = {"deal_funnel"}
 DERIVED_ENDS = ("_rate", "_share")
 DERIVED_BEGINS = ("average_", "median_", "p90_", "previous_", "velocity")
+
+
+NODES = {node["name"]: node for node in compiled_manifest()["nodes"].values()}
+ALL_FUNCTIONS = {n: node for n, node in NODES.items() if node["schema"] == "reports" and is_function(node)}
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,9 @@ class Function:
 
 def report_functions() -> dict[str, Function]:
     """The functions of additive marts by name; window reports have tests of their own (P15, P16)."""
-    nodes = {node["name"]: node for node in compiled_manifest()["nodes"].values()}
     found = {}
-    for name, node in nodes.items():
-        report = nodes.get(f"rpt_{name}", {}).get("config", {}).get("meta", {}).get("report")
+    for name, node in NODES.items():
+        report = NODES.get(f"rpt_{name}", {}).get("config", {}).get("meta", {}).get("report")
         if report and f"rpt_{name}" not in NOT_ADDITIVE:
             found[name] = Function(name, node["config"]["meta"], report)
     return found
@@ -88,6 +92,8 @@ def pytest_generate_tests(metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         crms = max(2, metafunc.config.getoption("--crms") // 4)  # a call takes its time
         metafunc.parametrize("seed", range(crms), scope="module")
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", sorted(ALL_FUNCTIONS))
     if "function" in metafunc.fixturenames:
         names = sorted(ANSWERS.keys() & FUNCTIONS.keys() if "oracle" in metafunc.fixturenames else FUNCTIONS)
         metafunc.parametrize("function", [FUNCTIONS[name] for name in names], ids=names)
@@ -471,6 +477,19 @@ def test_columns_are_those_of_the_contract(build, function):
     assert bucketed["bucket_start"] == "DATE"
     nested = describe(connection, f"from {call}, group_by := 'team', include_subteams := true)")
     assert list(nested) == ["group_id", "group_label", "parent_team_id", "depth", *names[2:]]
+
+
+def test_every_column_is_described_where_it_is_made(build, name):
+    """In the YAML of the mart, of the function, or for all functions in models/overview.md."""
+    node = ALL_FUNCTIONS[name]
+    mart = NODES["rpt_" + name.removesuffix("_summary")]
+    shown = describe(build.ensure(name), f"from reports.{name}({RANGE}, bucket := 'month')")
+    common = {"group_id", "group_label", "bucket_start"}
+    missing = shown.keys() - common - mart["columns"].keys() - node["columns"].keys()
+    assert not missing, f"not described: {sorted(missing)}"
+    for column in node["columns"].values():
+        assert column["name"] in shown, f"{column['name']} is described and not there"
+        assert shown[column["name"]] == column["data_type"].upper(), column["name"]
 
 
 def describe(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
