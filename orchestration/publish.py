@@ -108,6 +108,7 @@ def write_database(
             connection.execute(f"create schema if not exists published.{schema}")
         # Functions name tables and each other by two parts: the file is opened under any name.
         connection.execute("use published")
+        connection.execute("begin")
         for node in nodes:
             table = f"{_name(node['schema'])}.{_name(node['alias'])}"
             connection.execute(f"create table {table} as from build.{table}")
@@ -118,6 +119,7 @@ def write_database(
         for node in functions:
             connection.execute(create_function_sql(node))
             connection.execute(comment_function_sql(node))
+        connection.execute("commit")
         connection.execute("checkpoint published")
         connection.execute("use memory")
         connection.execute("detach published")
