@@ -24,6 +24,7 @@ latest_rates as (
     inner join settings
         on rates.to_currency = settings.company_currency
         and rates.effective_at <= settings.run_ts
+    where rates.conversion_rate is not null
 ),
 
 dated as (
@@ -31,7 +32,7 @@ dated as (
         targets.*,
         coalesce(targets.hs_group_correlation_uuid, targets.goal_target_id) as goal_id,
         {{ local_date('targets.hs_start_datetime', "'UTC'") }} as period_start,
-        {{ local_date("targets.hs_end_datetime - interval '1 millisecond'", "'UTC'") }} + 1 as period_end
+        {{ local_date("targets.hs_end_datetime - interval '1 microsecond'", "'UTC'") }} + 1 as period_end
     from targets
     cross join settings
     where targets.is_archived is not true
