@@ -74,7 +74,8 @@ judged as (
         steps.position,
         counted.contact_id is not null as is_counted,
         advanced.contact_id is not null as is_advanced,
-        counted.contact_id is not null and coalesce(contacts.lifecycle_stage, '') = steps.stage_id as is_still_here,
+        counted.contact_id is not null
+        and coalesce(contacts.lifecycle_stage, '') = steps.stage_id as is_still_here,
         {{ duration_ms('counted.counted_at', 'next_counted.counted_at') }} as time_to_next_ms
     from furthest
     inner join {{ steps }} as steps on steps.position <= furthest.position

@@ -34,7 +34,8 @@ first_versions as (
 final as (
     select
         contacts.*,
-        coalesce(contacts.createdate, contacts.created_at, first_versions.first_version_at) as contact_created_at
+        coalesce(contacts.createdate, contacts.created_at, first_versions.first_version_at)
+            as contact_created_at
     from contacts
     left join first_versions on contacts.contact_id = first_versions.contact_id
 )

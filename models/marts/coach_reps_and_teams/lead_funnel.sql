@@ -66,7 +66,8 @@ measured as (
         cast(coalesce(sum(contacts.won_count), 0) as bigint) as won_count,
         cast(coalesce(sum(contacts.deal_before_contact_count), 0) as bigint) as deal_before_contact_count,
         cast(coalesce(sum(contacts.time_to_first_engagement_ms), 0) as bigint) as time_to_first_engagement_ms,
-        cast(coalesce(sum(contacts.time_to_first_engagement_count), 0) as bigint) as time_to_first_engagement_count,
+        cast(coalesce(sum(contacts.time_to_first_engagement_count), 0) as bigint)
+            as time_to_first_engagement_count,
         cast(coalesce(sum(contacts.time_to_deal_ms), 0) as bigint) as time_to_deal_ms,
         cast(coalesce(sum(contacts.time_to_deal_count), 0) as bigint) as time_to_deal_count,
         cast(coalesce(sum(contacts.time_to_win_ms), 0) as bigint) as time_to_win_ms,
@@ -85,7 +86,8 @@ final as (
         worked_count / nullif(assigned_count, 0) as worked_rate,
         with_deal_count / nullif(lead_count, 0) as deal_rate,
         won_count / nullif(lead_count, 0) as win_rate,
-        time_to_first_engagement_ms / nullif(time_to_first_engagement_count, 0) as average_time_to_first_engagement_ms,
+        time_to_first_engagement_ms / nullif(time_to_first_engagement_count, 0)
+            as average_time_to_first_engagement_ms,
         time_to_deal_ms / nullif(time_to_deal_count, 0) as average_time_to_deal_ms,
         time_to_win_ms / nullif(time_to_win_count, 0) as average_time_to_win_ms
     from measured

@@ -24,18 +24,30 @@ scope as (
 ),
 
 -- Contacts with which their owner has not engaged so far are a type of their own.
+typed as (
+    select
+        *,
+        case
+            when first_engagement_at is null then 'none'
+            else coalesce(first_engagement_type, '(No type)')
+        end as engagement_type_id,
+        case
+            when first_engagement_at is null then '(Not engaged)'
+            else coalesce(first_engagement_type, '(No type)')
+        end as engagement_type
+    from {{ ref('rpt_lead_response_time') }}
+),
+
 contacts as (
     select
         scope.* exclude (group_id, group_label),
         case group_by
-            when 'engagement_type'
-                then case when mart.first_engagement_at is null then 'none' else coalesce(mart.first_engagement_type, '(No type)') end
+            when 'engagement_type' then mart.engagement_type_id
             when 'source' then dim_contacts.source
             else scope.group_id
         end as group_id,
         case group_by
-            when 'engagement_type'
-                then case when mart.first_engagement_at is null then '(Not engaged)' else coalesce(mart.first_engagement_type, '(No type)') end
+            when 'engagement_type' then mart.engagement_type
             when 'source' then dim_contacts.source
             else scope.group_label
         end as group_label,
@@ -43,7 +55,7 @@ contacts as (
         mart.contact_id,
         mart.first_engagement_at is not null as is_engaged,
         mart.response_time_ms
-    from {{ ref('rpt_lead_response_time') }} as mart
+    from typed as mart
     inner join {{ ref('dim_contacts') }} as dim_contacts
         on mart.contact_id = dim_contacts.contact_id
     inner join scope

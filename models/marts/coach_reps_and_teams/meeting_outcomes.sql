@@ -9,7 +9,9 @@
 with
 
 request as materialized (
-    {{ report_request(names={'meeting_types': [ref('rpt_meeting_outcomes'), 'meeting_type', 'meeting_type']}) }}
+    {{ report_request(names={
+        'meeting_types': [ref('rpt_meeting_outcomes'), 'meeting_type', 'meeting_type'],
+    }) }}
 ),
 
 buckets as (
@@ -22,13 +24,19 @@ scope as (
     select * from {{ report_scope() }}
 ),
 
--- Meetings that are over and still scheduled stand apart from those to come: nobody set their outcome (7a).
+-- Meetings that are over and still scheduled stand apart from those to come: nobody set their
+-- outcome (7a).
 split_outcomes as (
+    select *
+    from {{ ref('rpt_meeting_outcomes') }}
+    where meeting_outcome_id <> 'SCHEDULED'
+    union all
     select * replace (
-        meeting_count - case meeting_outcome_id when 'SCHEDULED' then past_without_outcome_count else 0 end as meeting_count,
-        case meeting_outcome_id when 'SCHEDULED' then 0 else past_without_outcome_count end as past_without_outcome_count
+        meeting_count - past_without_outcome_count as meeting_count,
+        0 as past_without_outcome_count
     )
     from {{ ref('rpt_meeting_outcomes') }}
+    where meeting_outcome_id = 'SCHEDULED'
     union all
     select * replace (
         'Scheduled (past)' as meeting_outcome,
@@ -83,7 +91,9 @@ fixed_categories as (
 ),
 
 spine as (
-    {{ report_spine('meetings', ['meeting_outcome_id', 'meeting_outcome', 'meeting_type'], fixed='fixed_categories') }}
+    {{ report_spine(
+        'meetings', ['meeting_outcome_id', 'meeting_outcome', 'meeting_type'], fixed='fixed_categories'
+    ) }}
 ),
 
 measured as (
@@ -119,4 +129,6 @@ final as (
 
 select {{ report_columns() }}
 from final
-order by {{ report_order('meeting_count', then=['meeting_count desc', 'meeting_outcome', 'meeting_outcome_id', 'meeting_type']) }}
+order by {{ report_order(
+    'meeting_count', then=['meeting_count desc', 'meeting_outcome', 'meeting_outcome_id', 'meeting_type']
+) }}

@@ -9,7 +9,9 @@
 with
 
 request as materialized (
-    {{ report_request(names={'sequences': [ref('rpt_prospecting_sequences'), 'sequence_id', 'sequence_name']}) }}
+    {{ report_request(names={
+        'sequences': [ref('rpt_prospecting_sequences'), 'sequence_id', 'sequence_name'],
+    }) }}
 ),
 
 buckets as (
@@ -85,4 +87,6 @@ final as (
 
 select {{ report_columns() }}
 from final
-order by {{ report_order('enrollment_count', then=['enrollment_count desc', 'sequence_name', 'sequence_id']) }}
+order by {{ report_order(
+    'enrollment_count', then=['enrollment_count desc', 'sequence_name', 'sequence_id']
+) }}

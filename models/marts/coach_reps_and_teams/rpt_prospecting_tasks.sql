@@ -20,7 +20,8 @@ final as (
         count(*) filter (where is_overdue) as overdue_count,
         count(*) filter (where is_completed_late) as completed_late_count,
         count(completed_at) as timed_completed_count,
-        cast(coalesce(sum({{ duration_ms('created_at', 'completed_at') }}), 0) as bigint) as time_to_complete_ms
+        cast(coalesce(sum({{ duration_ms('created_at', 'completed_at') }}), 0) as bigint)
+            as time_to_complete_ms
     from tasks
     where created_date is not null
         and not exists (select 1 from missing_inputs where report = 'rpt_prospecting_tasks')

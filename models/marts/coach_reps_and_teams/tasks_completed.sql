@@ -8,10 +8,12 @@
 
 with
 
+known_types as (
+    select distinct subtype from {{ ref('fct_activities') }} where activity_type = 'task'
+),
+
 request as materialized (
-    {{ report_request(
-        names={'task_types': ['(select subtype from ' ~ ref('fct_activities') ~ " where activity_type = 'task')", 'subtype', 'subtype']}
-    ) }}
+    {{ report_request(names={'task_types': ['known_types', 'subtype', 'subtype']}) }}
 ),
 
 buckets as (
@@ -75,4 +77,6 @@ final as (
 
 select {{ report_columns() }}
 from final
-order by {{ report_order('task_count', then=['list_position(' ~ known_statuses ~ ', task_status) nulls last', 'task_status']) }}
+order by {{ report_order(
+    'task_count', then=['list_position(' ~ known_statuses ~ ', task_status) nulls last', 'task_status']
+) }}
