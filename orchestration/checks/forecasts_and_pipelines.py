@@ -12,9 +12,8 @@ from orchestration.checks.second_road import day
 OWNED = "owner_id, pipeline_id"
 PERIOD = "period_grain, period_start"
 WHOLE = "getvariable('first_day'), getvariable('end_day')"
-RUN = "(select run_date from core.build_info)"
-QUARTER = f"(select fiscal_quarter_start from core.dim_dates where date_day = {RUN})"
-QUARTER_END = f"(select max(date_day) + 1 from core.dim_dates where fiscal_quarter_start = {QUARTER})"
+RUN = "getvariable('run_date')"
+QUARTER, QUARTER_END = "getvariable('quarter_start')", "getvariable('quarter_end')"
 
 # Every state as of an instant, strictly (C1).
 AS_OF = "valid_from < {at} and (valid_to is null or valid_to >= {at})"
@@ -310,10 +309,9 @@ WATERFALL = [
         """,
     ),
     Invariant(
-        name="waterfall_of_the_running_quarter_is_the_same_by_any_group",
+        name="waterfall_of_the_quarter_is_the_same_by_any_group",
         report="rpt_deal_pipeline_waterfall",
-        words="14(h), U1: by owner, by team and in all the function gives the mart's lines of the "
-        "running quarter.",
+        words="14(h), U1: by owner, by team and in all the function gives the mart's lines of the quarter.",
         sql=unequal_sums(
             " union all ".join(
                 f"""
@@ -333,9 +331,9 @@ WATERFALL = [
         ),
     ),
     Invariant(
-        name="waterfall_tiles_within_the_running_year",
+        name="waterfall_tiles_at_the_beginning_of_the_quarter",
         report="rpt_deal_pipeline_waterfall",
-        words="14(c): up to the running quarter and from it on, for one close-date period: the end of "
+        words="14(c): up to the quarter and from it on, for one close-date period: the end of "
         "the first window is the beginning of the second, by owner.",
         sql=unequal_sums(
             f"""
@@ -452,10 +450,10 @@ PUSH_RATE = [
         ),
     ),
     Invariant(
-        name="push_rate_of_the_running_quarter_is_the_same_by_any_group",
+        name="push_rate_of_the_quarter_is_the_same_by_any_group",
         report="rpt_deal_push_rate",
-        words="15, U1: by stage, owner and team the function's rows add up to the mart of the running "
-        "quarter, and there is a rate exactly where a deal is eligible.",
+        words="15, U1: by stage, owner and team the function's rows add up to the mart of the quarter, "
+        "and there is a rate exactly where a deal is eligible.",
         sql=unequal_sums(
             " union all ".join(
                 f"""
@@ -571,7 +569,7 @@ SNAPSHOTS = [
             select way, mart.*
             from reports.rpt_historical_snapshots as mart
             cross join (select unnest(['stage', 'amount_band', 'forecast_category']) as way) as ways
-            where snapshot_date >= {QUARTER}
+            where snapshot_date >= {QUARTER} and snapshot_date < {QUARTER_END}
             """,
             by="way, snapshot_date",
             measures="deal_count, total_amount, weighted_amount, unknown_count",
@@ -643,5 +641,16 @@ SNAPSHOTS = [
         ),
     ),
 ]
+
+# Deals that got several values of a property in the instant of their creation: changes start from the
+# first of them (12j), states know only the last (H7).
+TIED_AT_CREATION = """
+    select object_id
+    from raw_hubspot.deal_property_history
+    inner join proof_deals on object_id = deal_id and "timestamp" = created_at
+    where name = '{property}'
+    group by object_id
+    having count(*) > 1
+"""
 
 INVARIANTS = [*CHANGE_HISTORY, *WATERFALL, *PUSH_RATE, *SNAPSHOTS]

@@ -1,0 +1,105 @@
+"""Each law of the reports on forecasts and pipelines is seen to fail on a planted error."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestration.checks.forecasts_and_pipelines import INVARIANTS
+from tests.checks.planting import Plot, WrongAnswer, assert_fails_on_its_plant, wrong_column
+
+PLANTS = {
+    # 12
+    "amount_changes_lead_from_the_first_to_the_last_amount": (
+        "update reports.rpt_deal_change_history set delta_amount = delta_amount + 0.01 where deal_id = 'd3'"
+    ),
+    "close_date_changes_lead_from_the_first_to_the_last_close_date": (
+        "delete from reports.rpt_deal_change_history where deal_id = 'd3' and delta_days = 30"
+    ),
+    "won_and_lost_changes_hold_those_of_the_waterfall": (
+        "update reports.rpt_deal_change_history set category = 'lost' where deal_id = 'd1' and category = 'won'"
+    ),
+    "created_changes_are_the_deals_created": (
+        "delete from reports.rpt_deal_change_history where deal_id = 'd6' and category = 'created'"
+    ),
+    "changes_inside_and_outside_are_all_changes": WrongAnswer(
+        "deal_change_history_summary", "select * from answer where is_inside"
+    ),
+    # 14
+    "waterfall_balances_for_every_deal_in_amounts": (
+        "update reports.rpt_deal_pipeline_waterfall_deals set amount = amount - 0.01 "
+        "where deal_id = 'd3' and category = 'pushed'"
+    ),
+    "waterfall_balances_for_every_deal_in_counts": (
+        "update reports.rpt_deal_pipeline_waterfall_deals set category = 'pulled' "
+        "where deal_id = 'd3' and category = 'pushed'"
+    ),
+    "waterfall_begins_with_the_pipeline_of_the_first_moment": (
+        "update reports.rpt_deal_pipeline_waterfall set amount = amount + 1 "
+        "where category = 'begin' and period_grain = 'quarter'"
+    ),
+    "waterfall_ends_with_the_pipeline_of_today": (
+        "delete from reports.rpt_deal_pipeline_waterfall where category = 'end' and period_grain = 'year'"
+    ),
+    "waterfall_has_one_sum_per_cell_of_its_deals": (
+        "delete from reports.rpt_deal_pipeline_waterfall_deals where deal_id = 'd1'"
+    ),
+    "waterfall_wins_and_losses_are_the_closings_of_the_period": (
+        "update reports.rpt_deal_pipeline_waterfall set category = 'lost' where category = 'won'"
+    ),
+    "waterfall_signs_are_those_of_the_balance": (
+        "update reports.rpt_deal_pipeline_waterfall_deals set amount = -amount where deal_id = 'd1'"
+    ),
+    "waterfall_of_a_close_period_that_is_over_is_empty": wrong_column(
+        "deal_pipeline_waterfall", "deal_count", "deal_count + 1"
+    ),
+    "waterfall_of_the_quarter_is_the_same_by_any_group": WrongAnswer(
+        "deal_pipeline_waterfall", "select * from answer where group_id <> '2'"
+    ),
+    "waterfall_tiles_at_the_beginning_of_the_quarter": wrong_column(
+        "deal_pipeline_waterfall", "amount", "amount + case category when 'begin' then 1 else 0 end"
+    ),
+    "waterfall_leaves_out_created_deals_only_where_they_were_never_due": (
+        "delete from reports.rpt_deal_pipeline_waterfall_deals where deal_id = 'd3' and category = 'created'"
+    ),
+    # 15
+    "push_rate_takes_in_every_deal_that_was_ever_due": "delete from core.fct_deal_pushes where deal_id = 'd3'",
+    "pushes_are_the_close_date_changes_that_leave_the_period": (
+        "update reports.rpt_deal_push_rate set push_count = push_count + 1 where pushed_count > 0"
+    ),
+    "push_rate_of_the_quarter_is_the_same_by_any_group": wrong_column(
+        "deal_push_rate", "push_rate", "case when group_by = 'stage' then null else push_rate end"
+    ),
+    # 17
+    "snapshots_hold_every_deal_that_existed": (
+        "delete from reports.rpt_historical_snapshots where deal_status = 'lost'"
+    ),
+    "snapshots_change_by_what_is_created_closed_and_reopened": (
+        "update reports.rpt_historical_snapshots set deal_status = 'lost' where snapshot_date = date '2026-05-10'"
+    ),
+    "snapshots_are_the_same_in_sum_however_they_are_broken_down": wrong_column(
+        "historical_snapshots",
+        "total_amount",
+        "total_amount * case when break_down_by = 'amount_band' then 2 else 1 end",
+    ),
+    "last_snapshot_is_the_live_count": (
+        "update core.fct_deals set deal_status = 'lost' where deal_id = 'd3'"
+    ),
+    "stored_snapshots_never_change": (
+        "insert into raw_hubspot._stored_snapshots by name select date '2026-06-10' as snapshot_date, "
+        "'1' as owner_id, 'default' as pipeline_id, 'new' as stage_id, 'COMMIT' as forecast_category, "
+        "'0-1k' as amount_band, 'open' as deal_status, 4 as deal_count, 0 as total_amount, "
+        "0 as weighted_amount, 0 as unknown_count"
+    ),
+    "stored_snapshots_hold_the_deals_that_history_knows": (
+        "update reports.rpt_historical_snapshots set is_stored = true where snapshot_date = date '2026-06-10'"
+    ),
+}
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda invariant: invariant.name)
+def test_law_is_seen_to_fail(plot: Plot, invariant):
+    assert_fails_on_its_plant(plot, invariant, PLANTS)
+
+
+def test_every_plant_belongs_to_a_law():
+    assert PLANTS.keys() == {invariant.name for invariant in INVARIANTS}
