@@ -85,7 +85,7 @@ def children() -> dict[str, set[str]]:
     return found
 
 
-def tests_of(name: str) -> list[dict]:
+def data_tests_of(name: str) -> list[dict]:
     """The data tests attached to a model."""
     key = MODELS[name]["unique_id"]
     return [
@@ -137,7 +137,7 @@ def test_every_column_is_described_and_typed(mart):
 def test_grain_is_tested_as_it_is_defined(mart):
     tested = [
         set(test["test_metadata"]["kwargs"]["columns"])
-        for test in tests_of(mart)
+        for test in data_tests_of(mart)
         if test["test_metadata"]["name"] == "unique_grain"
     ]
     grain = report(mart)["grain"]
