@@ -31,10 +31,22 @@ COLLECTIONS = (
     "data_quality",
 )
 SAMPLE_SIZE = 10
-# What laws may read with getvariable(): the half-open range of the calendar, the pipeline with most deals.
+# What laws may read with getvariable(): the half-open range of the calendar; the fiscal quarter that
+# lasts or has just ended; the pipeline with most deals; a goal.
 VARIABLES = {
     "first_day": "select min(date_day) from core.dim_dates",
     "end_day": "select max(date_day) + 1 from core.dim_dates",
+    "run_date": "select run_date from core.build_info",
+    "quarter_start": """
+        select cast(
+            fiscal_quarter_start
+            - case when date_day - fiscal_quarter_start < 30 then interval 3 months else interval 0 months end
+        as date)
+        from core.dim_dates where date_day = getvariable('run_date')
+    """,
+    "second_month": "select cast(getvariable('quarter_start') + interval 1 month as date)",
+    "quarter_end": "select cast(getvariable('quarter_start') + interval 3 months as date)",
+    "one_goal": "select min(goal_id) from reports.rpt_quota_attainment",
     "one_pipeline": """
         select pipeline_id
         from core.dim_pipelines

@@ -76,6 +76,83 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        name="r1_waterfall_creates_deals_of_report_4_and_no_others",
+        report="rpt_deal_pipeline_waterfall_deals",
+        words="R1, 4b: a created line belongs to a raw deal that was created in the period; a deal "
+        "created in the period has no line of another entry; without lines it is the memo (14g).",
+        sql="""
+            select concat_ws('/', period_grain, period_start, deal_id) as id, category, created_date
+            from reports.rpt_deal_pipeline_waterfall_deals
+            inner join core.dim_periods using (period_grain, period_start)
+            left join proof_deals using (deal_id)
+            where category in ('begin', 'created', 'pulled', 'reopened', 'moved_in')
+                and (category = 'created') is distinct from (
+                    created_date >= period_start and created_date < period_end
+                )
+        """,
+    ),
+    Invariant(
+        name="r2_quota_actual_is_the_won_amount_of_won_and_lost",
+        report="rpt_quota_attainment",
+        words="R2, 18b: with a goal for all pipelines, the actual of everybody is the won amount of "
+        "report 24.",
+        sql="""
+            select 'all' as id, actual_amount, won_amount
+            from (
+                select sum(actual_amount) as actual_amount
+                from reports.quota_attainment(
+                    getvariable('first_day'), getvariable('end_day'),
+                    group_by := 'none', goal := getvariable('one_goal')
+                )
+            ) as quota
+            cross join (
+                select coalesce(sum(won_amount), 0) as won_amount
+                from reports.rpt_deals_won_and_lost
+                where close_date >= getvariable('first_day') and close_date < getvariable('end_day')
+            ) as won
+            where actual_amount <> won_amount
+                and getvariable('one_goal') not in (
+                    select coalesce(nullif(hs_group_correlation_uuid, ''), id)
+                    from raw_hubspot.goal_targets where hs_pipeline_ids <> ''
+                )
+        """,
+    ),
+    Invariant(
+        name="r4_waterfall_begins_with_the_snapshot_of_the_day_before",
+        report="rpt_deal_pipeline_waterfall_deals",
+        words="R4, 17d: the deals and the amount with which the waterfall of the quarter begins are those "
+        "of the reconstructed snapshot at its first midnight, of the deals due in it, in total and by "
+        "present owner; deals with a lost value at that instant aside (K7).",
+        sql=unequal_sums(
+            """
+            select lines.owner_id, lines.deal_count, lines.amount
+            from reports.rpt_deal_pipeline_waterfall_deals as lines
+            inner join core.dim_periods using (period_grain, period_start)
+            inner join core.fct_deal_states as states
+                on lines.deal_id = states.deal_id
+                and states.valid_from < begin_at
+                and (states.valid_to is null or states.valid_to >= begin_at)
+                and not states.is_stage_unknown
+                and not states.is_pipeline_unknown
+                and not states.is_amount_unknown
+                and not states.is_forecast_category_unknown
+            where lines.category = 'begin'
+                and lines.period_grain = 'quarter'
+                and lines.period_start = getvariable('quarter_start')
+            """,
+            """
+            select group_id as owner_id, deal_count, total_amount as amount
+            from reports.historical_snapshots(
+                getvariable('quarter_start') - 1, getvariable('quarter_start'), every := 'day',
+                include_closed := false,
+                close_from := getvariable('quarter_start'), close_to := getvariable('quarter_end')
+            )
+            """,
+            by="owner_id",
+            measures="deal_count, amount",
+        ),
+    ),
+    Invariant(
         name="velocity_reports_share_their_closed_deals",
         report="rpt_sales_velocity",
         words="23, 25: closed deals of report 25 = valid + excluded of report 23 = won + lost of "
@@ -117,6 +194,21 @@ INVARIANTS = [
             "select * from reports.rpt_deals_won_and_lost",
             by=CELL,
             measures="won_count, lost_count, won_amount, lost_amount",
+        ),
+    ),
+    Invariant(
+        name="r6_forecast_category_is_worth_what_the_weighted_forecast_is",
+        report="rpt_forecast_category",
+        words="R6: deals, amounts and weighted amounts of report 16 are those of report 19.",
+        sql=unequal_sums(
+            f"select {CELL}, deal_count, total_amount, weighted_amount from reports.rpt_forecast_category",
+            f"""
+            select {CELL}, deal_count, total_amount, weighted_amount
+            from reports.rpt_weighted_pipeline_forecast
+            where {available("rpt_forecast_category")}
+            """,
+            by=CELL,
+            measures="deal_count, total_amount, weighted_amount",
         ),
     ),
     Invariant(
@@ -164,6 +256,32 @@ INVARIANTS = [
             """,
             by="created_date, owner_id",
             measures="worked_count, time_to_first_engagement_ms",
+        ),
+    ),
+    Invariant(
+        name="r9_funnel_won_by_close_date_is_won_of_won_and_lost",
+        report="rpt_deal_funnel",
+        words="R9: the Won step of the funnel of deals that closed in the range is report 24's won deals "
+        "of that pipeline (but for deals without a creation date).",
+        blocking=False,
+        sql=unequal_sums(
+            """
+            select group_id as owner_id, entered_count as won_count
+            from reports.deal_funnel(
+                getvariable('first_day'), getvariable('end_day'), cohort := 'closed',
+                pipelines := [getvariable('one_pipeline')]
+            )
+            where stage_id = 'won'
+            """,
+            """
+            select owner_id, won_count
+            from reports.rpt_deals_won_and_lost
+            where pipeline_id = getvariable('one_pipeline')
+                and close_date >= getvariable('first_day')
+                and close_date < getvariable('end_day')
+            """,
+            by="owner_id",
+            measures="won_count",
         ),
     ),
     Invariant(

@@ -9,7 +9,7 @@ proof carries over to the tables that were built. On a small account the sample 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import duckdb
@@ -47,13 +47,16 @@ RECORD_TABLES = {
     "core.fct_sequence_enrollments": ("contacts", "contact_id"),
     "core.fct_first_engagements": ("contacts", "contact_id"),
     "reports.rpt_lead_response_time": ("contacts", "contact_id"),
-} | {}
+}
 
 
-def reference_invariants(project: Project) -> list[Invariant]:
-    """The laws that `compare_with_references` proves: one per mart, one per table of records."""
-    return [_mart_law(mart) for mart in _compared_marts(project)] + [
-        _record_law(table) for table in _record_tables(project)
+def reference_invariants(models: Collection[str]) -> list[Invariant]:
+    """The laws that `compare_with_references` proves: one per mart, one per table of records.
+
+    `models` are the names of all dbt models.
+    """
+    return [_mart_law(mart) for mart in _compared_marts(models)] + [
+        _record_law(table) for table in _record_tables(models)
     ]
 
 
@@ -71,7 +74,7 @@ def compare_with_references(
     """
     with _sample_database(connection) as build:
         is_whole = _draw(connection, build, records_per_table)
-        marts, tables = _compared_marts(project), _record_tables(project)
+        marts, tables = _compared_marts(project.nodes), _record_tables(project.nodes)
         names = [*marts, *(table.partition(".")[2] for table in tables)]
         build_nodes(connection, project.with_ancestors(names))
         crm = Crm.from_duckdb(connection, **variables or {})
@@ -79,12 +82,12 @@ def compare_with_references(
         return results + [_compare_records(connection, table, build) for table in tables]
 
 
-def _compared_marts(project: Project) -> list[str]:
-    return [mart for mart in project.marts if mart in references()]
+def _compared_marts(models: Collection[str]) -> list[str]:
+    return sorted(references().keys() & set(models))
 
 
-def _record_tables(project: Project) -> list[str]:
-    return [table for table in RECORD_TABLES if table.partition(".")[2] in project.nodes]
+def _record_tables(models: Collection[str]) -> list[str]:
+    return [table for table in RECORD_TABLES if table.partition(".")[2] in models]
 
 
 def _mart_law(mart: str) -> Invariant:

@@ -8,6 +8,7 @@ stands with the report.
 
 from __future__ import annotations
 
+RUN_TS = "(select run_ts from raw_hubspot._run)"
 # The instants that a local day belongs to are told by the account's own zone (C3).
 DAY = "cast(timezone((select time_zone from raw_hubspot._run), {instant}) as date)"
 

@@ -43,8 +43,8 @@ NO_FUNCTION = {"rpt_data_quality", "rpt_deal_pipeline_waterfall_deals"}
 # Points that were kept have no records behind them (K7), and all others are a row per deal and date:
 # tests/test_window_functions.py follows the drill-down on small CRMs.
 NO_RECORDS_BEHIND = {"rpt_historical_snapshots"}
-# A row of it that counts nothing says that an input is missing (K11).
-MAY_HAVE_ZEROS = {"rpt_data_quality"}
+# Rows that say something without counting: a missing input (K11), a goal of 0 (one row per target, 18a).
+MAY_HAVE_ZEROS = {"rpt_data_quality", "rpt_quota_attainment"}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestration.checks.across_reports import INVARIANTS
-from tests.checks.planting import Plot, assert_fails_on_its_plant
+from tests.checks.planting import Plot, assert_fails_on_its_plant, wrong_column
 
 PLANTS = {
     "r2_revenue_by_source_is_the_won_amount_of_won_and_lost": (
@@ -23,6 +23,22 @@ PLANTS = {
     ),
     "average_deal_size_and_won_and_lost_share_their_amounts": (
         "update reports.rpt_deals_won_and_lost set lost_amount = lost_amount + 1 where lost_count > 0"
+    ),
+    "r1_waterfall_creates_deals_of_report_4_and_no_others": (
+        "update reports.rpt_deal_pipeline_waterfall_deals set category = 'pulled' where category = 'created'"
+    ),
+    "r2_quota_actual_is_the_won_amount_of_won_and_lost": wrong_column(
+        "quota_attainment", "actual_amount", "actual_amount - 1"
+    ),
+    "r4_waterfall_begins_with_the_snapshot_of_the_day_before": wrong_column(
+        "historical_snapshots", "total_amount", "total_amount + 1"
+    ),
+    "r6_forecast_category_is_worth_what_the_weighted_forecast_is": (
+        "update reports.rpt_weighted_pipeline_forecast set weighted_amount = weighted_amount + 1 "
+        "where deal_status = 'open'"
+    ),
+    "r9_funnel_won_by_close_date_is_won_of_won_and_lost": wrong_column(
+        "deal_funnel", "entered_count", "entered_count + 1"
     ),
     "r7_calls_of_completed_activities_are_those_of_call_outcomes": (
         "update reports.rpt_completed_activities set activity_count = 3 where activity_type = 'meeting'"

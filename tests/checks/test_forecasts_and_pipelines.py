@@ -16,7 +16,8 @@ PLANTS = {
         "delete from reports.rpt_deal_change_history where deal_id = 'd3' and delta_days = 30"
     ),
     "won_and_lost_changes_hold_those_of_the_waterfall": (
-        "update reports.rpt_deal_change_history set category = 'lost' where deal_id = 'd1' and category = 'won'"
+        "update reports.rpt_deal_change_history set category = 'lost' "
+        "where deal_id = 'd1' and category = 'won'"
     ),
     "created_changes_are_the_deals_created": (
         "delete from reports.rpt_deal_change_history where deal_id = 'd6' and category = 'created'"
@@ -62,7 +63,9 @@ PLANTS = {
         "delete from reports.rpt_deal_pipeline_waterfall_deals where deal_id = 'd3' and category = 'created'"
     ),
     # 15
-    "push_rate_takes_in_every_deal_that_was_ever_due": "delete from core.fct_deal_pushes where deal_id = 'd3'",
+    "push_rate_takes_in_every_deal_that_was_ever_due": (
+        "delete from core.fct_deal_pushes where deal_id = 'd3'"
+    ),
     "pushes_are_the_close_date_changes_that_leave_the_period": (
         "update reports.rpt_deal_push_rate set push_count = push_count + 1 where pushed_count > 0"
     ),
@@ -74,7 +77,8 @@ PLANTS = {
         "delete from reports.rpt_historical_snapshots where deal_status = 'lost'"
     ),
     "snapshots_change_by_what_is_created_closed_and_reopened": (
-        "update reports.rpt_historical_snapshots set deal_status = 'lost' where snapshot_date = date '2026-05-10'"
+        "update reports.rpt_historical_snapshots set deal_status = 'lost' "
+        "where snapshot_date = date '2026-05-10'"
     ),
     "snapshots_are_the_same_in_sum_however_they_are_broken_down": wrong_column(
         "historical_snapshots",
@@ -92,6 +96,52 @@ PLANTS = {
     ),
     "stored_snapshots_hold_the_deals_that_history_knows": (
         "update reports.rpt_historical_snapshots set is_stored = true where snapshot_date = date '2026-06-10'"
+    ),
+    # 13
+    "funnel_steps_are_reached_by_entering_or_skipping": (
+        "update reports.rpt_deal_funnel set reached_count = reached_count + 1 where stage_id = 'talk'"
+    ),
+    "funnel_deals_that_go_no_further_are_lost_or_open_there": (
+        "update reports.rpt_deal_funnel set lost_here_count = 0 where stage_id = 'talk'"
+    ),
+    "funnel_deals_are_won_or_lost_or_open_somewhere": (
+        "update reports.rpt_deal_funnel set open_here_count = open_here_count + 1 where stage_id = 'new'"
+    ),
+    "funnel_rates_lie_between_0_and_1_and_multiply": wrong_column(
+        "deal_funnel", "next_step_rate", "next_step_rate / 2"
+    ),
+    # 16
+    "forecast_categories_are_the_deals_that_close_in_the_range": (
+        "delete from reports.rpt_forecast_category where forecast_category = '(No category)'"
+    ),
+    "forecast_weighs_won_deals_in_full_and_lost_ones_not_at_all": (
+        "update reports.rpt_forecast_category set weighted_amount = 1 where deal_status = 'lost'"
+    ),
+    "forecast_closed_is_won_unless_deals_are_in_conflict": (
+        "update reports.rpt_forecast_category set forecast_category = 'COMMIT' "
+        "where forecast_category = 'CLOSED' and total_amount > 0"
+    ),
+    # 18
+    "quota_running_totals_are_the_sums_of_the_slices": (
+        "update reports.rpt_quota_attainment set cumulative_actual_amount = actual_amount"
+    ),
+    "quota_running_totals_never_fall": (
+        "update reports.rpt_quota_attainment set cumulative_target_amount = 0 "
+        "where period_start = date '2026-06-01'"
+    ),
+    "quota_actuals_are_what_the_owner_won_in_the_slice": (
+        "update reports.rpt_quota_attainment set actual_amount = actual_amount + 5 where owner_id = '2'"
+    ),
+    "quota_attainment_times_target_is_the_actual": wrong_column(
+        "quota_attainment", "attainment_rate", "attainment_rate * 2"
+    ),
+    # 19
+    "weighted_forecast_is_of_the_deals_that_close_in_the_range": (
+        "update reports.rpt_weighted_pipeline_forecast set weighted_amount = weighted_amount / 2 "
+        "where deal_status = 'won'"
+    ),
+    "weighted_forecast_is_open_plus_won": wrong_column(
+        "weighted_pipeline_forecast", "weighted_open_amount", "weighted_open_amount + 1"
     ),
 }
 

@@ -45,6 +45,10 @@ def test_warnings_are_those_that_compare_what_the_crm_itself_says():
         "last_versions_are_the_present_values",
         "hubspots_stage_entry_is_the_last_stage_version",
         "r5_won_deals_close_on_the_day_they_were_won",
+        "r9_funnel_won_by_close_date_is_won_of_won_and_lost",
+        "meeting_outcomes_no_meeting_is_held_before_it_starts",
+        "last_snapshot_is_the_live_count",
+        "stored_snapshots_hold_the_deals_that_history_knows",
     }
 
 
