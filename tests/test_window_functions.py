@@ -13,6 +13,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from orchestration.checks.universal import definitions
+from orchestration.drill_down import mart_drill_down
 from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.deal_change_history import rpt_deal_change_history
 from orchestration.reference.deal_pipeline_waterfall import waterfall
@@ -32,6 +34,7 @@ FUNCTIONS = (
     "deal_change_history",
     "deal_change_history_summary",
 )
+MARTS = ("rpt_deal_pipeline_waterfall", "rpt_deal_push_rate", "rpt_historical_snapshots")
 CATEGORIES = (
     "begin created pulled reopened moved_in increased decreased pushed lost won moved_out removed end"
 ).split()
@@ -55,7 +58,7 @@ class Asker:
         self.rng = random.Random(seed)
         self.crm = Crm(generated.tables, RunSettings(**generated.settings))
         self.build = load_crm(generated.tables, **generated.settings)
-        self.connection = self.build.ensure(*FUNCTIONS, "rpt_deal_pipeline_waterfall", "rpt_deal_push_rate")
+        self.connection = self.build.ensure(*FUNCTIONS, *MARTS)
         self.teams = TeamTree(self.crm)
 
     def ask(self, function: str, request: Request) -> list[dict]:
@@ -315,6 +318,22 @@ def test_snapshots_of_a_close_range_are_where_the_waterfall_begins(asker):
         begins = [r for r in begins if r["category"] == "begin" and r["group_id"] not in unknown]
         measures = ["deal_count", "amount"]
         assert_sums_equal(close_range, sums(points, ["group_id"], measures), sums(begins, ["group_id"], measures))
+
+
+def test_snapshot_cells_have_their_records(asker):
+    """U4, through the drill-down of the report's YAML; the other marts are followed in every build."""
+    (report,) = [d for d in definitions() if d.mart == "rpt_historical_snapshots"]
+    mart = fetch(asker.connection, f"select * from reports.{report.mart}")
+    for measure in report.measures:
+        way = mart_drill_down({"drill_down": report.drill_down}, measure)
+        keys = ", ".join(f"{way.column(name)} as {name}" for name in report.grain)
+        counted = f"count(distinct {way.id})" if way.value is None else f"coalesce(sum({way.value}), 0)"
+        records = fetch(
+            asker.connection,
+            f"select {keys}, {counted} as {measure} from {way.relation} where {way.where} group by all",
+        )
+        grain = list(report.grain)
+        assert_sums_equal(measure, sums(records, grain, [measure]), sums(mart, grain, [measure]))
 
 
 # --- 12 -------------------------------------------------------------------------------------------
