@@ -181,11 +181,7 @@ def test_changes_of_section_12(twelve_deals):
 
 def test_change_rows_of_one_deal(twelve_deals):
     """d3, newest first: what was saved with the winning stage has one change_set_id."""
-    rows = [
-        row
-        for row in ask(twelve_deals, f"deal_change_history({TO_15_JUNE})")
-        if row["deal_id"] == "d3"
-    ]
+    rows = [row for row in ask(twelve_deals, f"deal_change_history({TO_15_JUNE})") if row["deal_id"] == "d3"]
     told = {(row["category"], row["old_value"], row["new_value"], row["delta_amount"]) for row in rows}
     assert told == {
         ("won", "a", "won", None),
@@ -221,7 +217,7 @@ def test_snapshots_of_section_17(twelve_deals):
         (row["stage_id"], row["deal_count"])
         for row in ask(
             twelve_deals,
-            "historical_snapshots(date '2026-05-31', date '2026-06-01', every := 'month', group_by := 'none')",
+            "historical_snapshots(date '2026-05-31', date '2026-06-01', every := 'day', group_by := 'none')",
         )
         if row["stage_id"] == "won"
     }
@@ -284,7 +280,9 @@ def test_changes_by_who_made_them():
     build = build_of(crm, "deal_change_history_summary")
     rows = ask(build, f"deal_change_history_summary({QUARTER}, group_by := 'changed_by')")
     build.connection.close()
-    assert {(row["group_id"], row["group_label"], row["category"]) for row in rows if row["change_count"]} == {
+    assert {
+        (row["group_id"], row["group_label"], row["category"]) for row in rows if row["change_count"]
+    } == {
         ("1", "Ann North", "amount_increased"),
         ("user:u9", "User u9", "amount_decreased"),
         ("none", "(No user)", "lapsed"),

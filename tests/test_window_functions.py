@@ -187,8 +187,16 @@ def test_waterfall_of_a_bucket_is_that_of_its_days(asker):
         alone = Request(max(bucket, start), end, group_by="owner")
         assert_sums_equal(
             alone.sql,
-            sums([r for r in rows if r["bucket_start"] == bucket], ["group_id", "category"], ["deal_count", "amount"]),
-            sums(asker.ask("deal_pipeline_waterfall", alone), ["group_id", "category"], ["deal_count", "amount"]),
+            sums(
+                [r for r in rows if r["bucket_start"] == bucket],
+                ["group_id", "category"],
+                ["deal_count", "amount"],
+            ),
+            sums(
+                asker.ask("deal_pipeline_waterfall", alone),
+                ["group_id", "category"],
+                ["deal_count", "amount"],
+            ),
         )
 
 
@@ -202,7 +210,9 @@ def test_waterfall_mart_is_the_function_of_its_periods(asker):
         assert_sums_equal(
             request.sql,
             sums([row | {"owner_id": row["group_id"]} for row in actual], keys, measures),
-            sums([r for r in mart if (r["period_grain"], r["period_start"]) == (grain, start)], keys, measures),
+            sums(
+                [r for r in mart if (r["period_grain"], r["period_start"]) == (grain, start)], keys, measures
+            ),
         )
 
 
@@ -249,7 +259,11 @@ def test_push_rate_mart_is_the_function_of_its_periods(asker):
         assert_sums_equal(
             request.sql,
             sums([row | {"owner_id": row["group_id"]} for row in actual], ["owner_id"], PUSH_MEASURES),
-            sums([r for r in mart if (r["period_grain"], r["period_start"]) == (grain, start)], ["owner_id"], PUSH_MEASURES),
+            sums(
+                [r for r in mart if (r["period_grain"], r["period_start"]) == (grain, start)],
+                ["owner_id"],
+                PUSH_MEASURES,
+            ),
         )
 
 
@@ -263,7 +277,8 @@ def asked_dates(crm: Crm, request: Request, every: str) -> list[date]:
     return [
         day
         for day in days
-        if day == crm.today or (day < crm.today and crm.period_start(every, day + following) == day + following)
+        if day == crm.today
+        or (day < crm.today and crm.period_start(every, day + following) == day + following)
     ]
 
 
@@ -317,7 +332,9 @@ def test_snapshots_of_a_close_range_are_where_the_waterfall_begins(asker):
         points = [row | {"amount": row["total_amount"]} for row in points if row["group_id"] not in unknown]
         begins = [r for r in begins if r["category"] == "begin" and r["group_id"] not in unknown]
         measures = ["deal_count", "amount"]
-        assert_sums_equal(close_range, sums(points, ["group_id"], measures), sums(begins, ["group_id"], measures))
+        assert_sums_equal(
+            close_range, sums(points, ["group_id"], measures), sums(begins, ["group_id"], measures)
+        )
 
 
 def test_snapshot_cells_have_their_records(asker):
@@ -365,7 +382,9 @@ def test_change_summary_counts_the_changes_of_the_reference(asker):
         assert_sums_equal(request.sql, sums(actual, keys, measures), sums(rows, keys, measures))
         deals = {(*(row[key] for key in keys), row["deal_id"]): None for row in rows}
         counted = [dict(zip(keys, key, strict=False)) | {"deal_count": 1} for key in deals]
-        assert_sums_equal(request.sql, sums(actual, keys, ["deal_count"]), sums(counted, keys, ["deal_count"]))
+        assert_sums_equal(
+            request.sql, sums(actual, keys, ["deal_count"]), sums(counted, keys, ["deal_count"])
+        )
 
 
 def test_net_amounts_of_changes_are_what_is_left_of_the_gross(asker):
@@ -392,8 +411,12 @@ def test_change_rows_are_those_that_the_summary_counts(asker):
         summary = asker.ask("deal_change_history_summary", request)
         keys = ["group_id", "category", "is_inside"]
         counted = [row | {"change_count": 1} for row in rows]
-        assert_sums_equal(request.sql, sums(counted, keys, ["change_count"]), sums(summary, keys, ["change_count"]))
-        assert [row["changed_at"] for row in rows] == sorted((row["changed_at"] for row in rows), reverse=True)
+        assert_sums_equal(
+            request.sql, sums(counted, keys, ["change_count"]), sums(summary, keys, ["change_count"])
+        )
+        assert [row["changed_at"] for row in rows] == sorted(
+            (row["changed_at"] for row in rows), reverse=True
+        )
 
 
 # --- wrong arguments ------------------------------------------------------------------------------
@@ -402,14 +425,23 @@ def test_change_rows_are_those_that_the_summary_counts(asker):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        ("deal_pipeline_waterfall({d}, amount_field := 'net')", "amount_field must be one of: total, weighted"),
+        (
+            "deal_pipeline_waterfall({d}, amount_field := 'net')",
+            "amount_field must be one of: total, weighted",
+        ),
         ("deal_pipeline_waterfall({d}, close_from := date '2031-01-01')", "close_to must not lie before"),
         ("deal_push_rate({d}, direction := 'earlier')", "direction must be one of: later, any"),
-        ("deal_push_rate({d}, group_by := 'category')", "group_by must be one of: none, owner, team, stage, pipeline"),
+        (
+            "deal_push_rate({d}, group_by := 'category')",
+            "group_by must be one of: none, owner, team, stage, pipeline",
+        ),
         ("historical_snapshots({d}, every := 'year')", "every must be one of: week, day, month, quarter"),
         ("historical_snapshots({d}, break_down_by := 'owner')", "break_down_by must be one of"),
         ("historical_snapshots({d}, bucket := 'month', cumulative := true)", "cumulative: a snapshot counts"),
-        ("deal_change_history_summary({d}, categories := ['renamed'])", "categories has renamed; choose from"),
+        (
+            "deal_change_history_summary({d}, categories := ['renamed'])",
+            "categories has renamed; choose from",
+        ),
         ("deal_change_history({d}, bucket := 'month', cumulative := true)", "cumulative: rows have no"),
     ],
 )
