@@ -39,6 +39,7 @@ placed as (
                 then deals.deal_created_at
             else versions.changed_at
         end as valid_from,
+        versions.next_changed_at,
         versions.text_value,
         versions.number_value,
         versions.instant_value
@@ -51,22 +52,16 @@ placed as (
     where versions.property_name in ({{ deal_state_properties(quoted=true) }})
 ),
 
-followed as (
-    select
-        *,
-        lead(valid_from) over (partition by deal_id, property_name order by value_number) as next_valid_from
-    from placed
-),
-
 -- Several versions at one instant: the last one counts, the others were never observed (H7).
 observed as (
     select
         *,
-        lag(text_value) over (partition by deal_id, property_name order by value_number) as previous_text,
-        lag(number_value) over (partition by deal_id, property_name order by value_number) as previous_value,
-        lag(instant_value) over (partition by deal_id, property_name order by value_number) as previous_instant
-    from followed
-    where next_valid_from is null or next_valid_from > valid_from
+        lag(text_value) over values_in_order as previous_text,
+        lag(number_value) over values_in_order as previous_value,
+        lag(instant_value) over values_in_order as previous_instant
+    from placed
+    where next_changed_at is null or next_changed_at > valid_from
+    window values_in_order as (partition by deal_id, property_name order by value_number)
 ),
 
 -- A property without any version: its present value all along (H5), except for the probability,

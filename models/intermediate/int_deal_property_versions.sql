@@ -18,11 +18,9 @@ final as (
     select
         versions.deal_id,
         versions.property_name,
-        row_number() over (
-            partition by versions.deal_id, versions.property_name
-            order by versions.changed_at, versions.version_sequence
-        ) as version_number,
+        row_number() over versions_in_order as version_number,
         versions.changed_at,
+        lead(versions.changed_at) over versions_in_order as next_changed_at,
         case
             when versions.property_name
                 not in ('amount', 'closedate', 'hs_exchange_rate', 'hs_deal_stage_probability')
@@ -41,6 +39,10 @@ final as (
             'pipeline', 'dealstage', 'amount', 'closedate', 'hubspot_owner_id', 'hs_manual_forecast_category',
             'hs_deal_stage_probability', 'deal_currency_code', 'hs_exchange_rate'
         )
+    window versions_in_order as (
+        partition by versions.deal_id, versions.property_name
+        order by versions.changed_at, versions.version_sequence
+    )
 )
 
 select * from final

@@ -17,9 +17,9 @@ versions as (
         versions.deal_id,
         versions.version_number,
         versions.changed_at,
+        versions.next_changed_at,
         versions.text_value as stage_id,
-        deals.deal_created_at,
-        lead(versions.changed_at) over (partition by versions.deal_id order by versions.version_number) as next_changed_at
+        deals.deal_created_at
     from {{ ref('int_deal_property_versions') }} as versions
     inner join deals on versions.deal_id = deals.deal_id
     where versions.property_name = 'dealstage'
@@ -58,7 +58,8 @@ events as (
     from pipelines
 ),
 
--- Numbers grow with time, so that a running maximum is the number in force.
+-- Numbers grow with time, so that a running maximum is the number in force. A pipeline comes first at
+-- its instant: with nothing after it there, it changed alone.
 carried as (
     select
         deal_id,
@@ -66,9 +67,10 @@ carried as (
         is_stage,
         max(stage_number) over events_so_far as stage_number,
         max(pipeline_number) over events_so_far as pipeline_number,
-        max(is_stage) over (partition by deal_id, entered_at) as has_stage_at_instant
+        lead(entered_at) over events_in_order as next_entered_at
     from events
-    window events_so_far as (
+    window events_in_order as (partition by deal_id order by entered_at, is_stage, stage_number),
+    events_so_far as (
         partition by deal_id
         order by entered_at, is_stage, stage_number
         rows between unbounded preceding and current row
@@ -94,7 +96,9 @@ final as (
     left join pipelines
         on carried.deal_id = pipelines.deal_id
         and carried.pipeline_number = pipelines.value_number
-    where carried.is_stage = 1 or carried.has_stage_at_instant = 0
+    where carried.is_stage = 1
+        or carried.next_entered_at is null
+        or carried.next_entered_at > carried.entered_at
 )
 
 select * from final

@@ -1,6 +1,6 @@
 -- The instants at which something about a deal's state changes, and for each property the number
 -- of the value in force (int_deal_property_values). Numbers grow with time, so that a running maximum
--- carries them forward: no as-of join. Gaps in the history (H4) begin and end here too.
+-- carries them forward: no as-of join, and one sort of narrow rows. Gaps in the history (H4) begin and end here too.
 {% set gap_properties = ['dealstage', 'pipeline', 'amount', 'hs_manual_forecast_category'] -%}
 with
 
@@ -48,7 +48,9 @@ changes as (
 final as (
     select
         deal_id,
-        valid_from
+        row_number() over changes_in_order as state_number,
+        valid_from,
+        lead(valid_from) over changes_in_order as valid_to
         {%- for property in deal_state_properties() %},
         max({{ property }}_number) over changes_so_far as {{ property }}_number
         {%- endfor %}
@@ -56,7 +58,8 @@ final as (
         sum({{ property }}_gap_change) over changes_so_far > 0 as is_{{ property }}_unknown
         {%- endfor %}
     from changes
-    window changes_so_far as (
+    window changes_in_order as (partition by deal_id order by valid_from),
+    changes_so_far as (
         partition by deal_id order by valid_from rows between unbounded preceding and current row
     )
 )

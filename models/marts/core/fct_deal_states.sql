@@ -23,7 +23,9 @@ settings as (
 valued as (
     select
         changes.deal_id,
+        changes.state_number,
         changes.valid_from,
+        changes.valid_to,
         changes.is_dealstage_unknown,
         changes.is_pipeline_unknown,
         changes.is_amount_unknown,
@@ -63,13 +65,11 @@ judged as (
 final as (
     select
         judged.deal_id,
-        row_number() over (partition by judged.deal_id order by judged.valid_from) as state_number,
+        judged.state_number,
         judged.valid_from,
-        lead(judged.valid_from) over (partition by judged.deal_id order by judged.valid_from) as valid_to,
+        judged.valid_to,
         {{ local_date('judged.valid_from', 'settings.time_zone') }} as valid_from_date,
-        lead({{ local_date('judged.valid_from', 'settings.time_zone') }}) over (
-            partition by judged.deal_id order by judged.valid_from
-        ) as valid_to_date,
+        {{ local_date('judged.valid_to', 'settings.time_zone') }} as valid_to_date,
         judged.pipeline_id,
         judged.stage_id,
         judged.stage_pipeline_id,
