@@ -10,7 +10,7 @@ In `config.meta.report` of the mart:
                measure, `value` that is summed (a count has none), and `keys`, the relation's own
                names or expressions for columns of the mart
 In `config.meta.arguments` of the function, for each argument that is no mere filter of a column:
-  where          predicate per value; takes the place of the population
+  where          predicate per value, none for NULL; takes the place of the population
   keys           per value, other columns of the relation for columns of the mart
   not_drillable  values for which no list of records can be given, such as parts of records
 """
@@ -65,7 +65,7 @@ def function_drill_down(
         if value in described.get("not_drillable", ()):
             return None
         if "where" in described:
-            predicates.append(described["where"][value])
+            predicates.append("true" if value is None else described["where"][value])
         keys |= described.get("keys", {}).get(value, {})
     return _drill_down(report["drill_down"][measure], predicates or [report.get("population", "true")], keys)
 
