@@ -3,9 +3,7 @@
 with
 
 versions as (
-    select
-        *,
-        lead(changed_at) over (partition by deal_id, property_name order by version_number) as next_changed_at
+    select *
     from {{ ref('int_deal_property_versions') }}
     where property_name in ('amount', 'closedate', 'pipeline')
 ),
