@@ -8,11 +8,14 @@ proof carries over to the tables that were built. On a small account the sample 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
+from datetime import time
+from time import perf_counter
 
 import duckdb
+import yaml
 
 from orchestration.checks import SAMPLE_SIZE as SHOWN
 from orchestration.checks import Invariant, Result, invariants
@@ -20,8 +23,9 @@ from orchestration.checks.compare import row_differences
 from orchestration.compiled import Project, build_nodes
 from orchestration.ingest.contract import TABLES
 from orchestration.reference import references
-from orchestration.reference.crm import Crm
+from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.raw import fetch
+from orchestration.settings import PROJECT_ROOT
 
 RECORDS_PER_TABLE = 120
 """Deals, contacts, activities and threads that are drawn, each; what belongs to them comes along.
@@ -69,17 +73,40 @@ def compare_with_references(
     """Prove the marts on a sample of the build in the connection's default database.
 
     `project` is the project as dbt compiled it for this build, `variables` the dbt variables that
-    the build was given (names of RunSettings). The sample is drawn by the build's run_ts: the same
-    one for the same run_ts. Leaves the build as it was, and temporary tables behind.
+    it was given in place of those of dbt_project.yml (names of RunSettings). The sample is drawn by
+    the build's run_ts: the same one for the same run_ts. Leaves the build as it was, and temporary
+    tables behind.
     """
     with _sample_database(connection) as build:
         is_whole = _draw(connection, build, records_per_table)
         marts, tables = _compared_marts(project.nodes), _record_tables(project.nodes)
         names = [*marts, *(table.partition(".")[2] for table in tables)]
         build_nodes(connection, project.with_ancestors(names))
-        crm = Crm.from_duckdb(connection, **variables or {})
+        crm = Crm.from_duckdb(connection, **_build_variables(connection) | dict(variables or {}))
         results = [_compare_mart(connection, crm, mart, build if is_whole else None) for mart in marts]
         return results + [_compare_records(connection, table, build) for table in tables]
+
+
+def _build_variables(connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
+    """What else a build depends on (decisions.md §5): dbt_project.yml's variables, and the seeds."""
+    given = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())["vars"]
+    known = {field.name for field in fields(RunSettings)}
+    variables = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.items()
+        if name in known
+    }
+    journey = fetch(connection, "from seeds.lead_journey_stages order by stage_position")
+    hours = fetch(connection, "from seeds.business_hours order by weekday, opens")
+    return variables | {
+        "lead_journey_stages": tuple(
+            (stage["stage_id"], stage["stage_label"], stage["is_optional"]) for stage in journey
+        ),
+        "business_hours": tuple(
+            (row["weekday"], time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"]))
+            for row in hours
+        ),
+    }
 
 
 def _compared_marts(models: Collection[str]) -> list[str]:
@@ -245,11 +272,20 @@ def _taken(table: str) -> str:
         return f"thread_id in {ids.format('conversation_threads')}"
     if table == "_history_gaps":
         return "object_id in (select id from sampled)"
+    if table == "_rejected_values":
+        drawn = [name for name, other in TABLES.items() if _is_drawn(other.history_of or name)]
+        names = ", ".join(f"'{name}'" for name in drawn)
+        return f"table_name not in ({names}) or record_id in (select id from sampled)"
     if contract and contract.history_of:
         return f"object_id in {ids.format(contract.history_of)}"
-    if contract and contract.is_object and table != "goal_targets":
+    if contract and _is_drawn(table):
         return f"id in {ids.format(table)}"
     return "true"  # the account's own: owners, teams, stages, goals, rates, the run
+
+
+def _is_drawn(table: str) -> bool:
+    """Whether a sample has only some of the table's records; of goals it has all."""
+    return TABLES[table].is_object and table != "goal_targets"
 
 
 # --- the comparison -------------------------------------------------------------------------------
@@ -257,7 +293,7 @@ def _taken(table: str) -> str:
 
 def _compare_mart(connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, build: str | None) -> Result:
     """The sample's mart against the reference and, if the sample is the whole, against the build's."""
-    start = time.perf_counter()
+    start = perf_counter()
     reference = references()[mart]
     sampled = fetch(connection, f"select * from reports.{mart}")
     found = row_differences(sampled, reference.compute(crm), reference.measures)
@@ -265,7 +301,7 @@ def _compare_mart(connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, bu
         found += _unlike_rows(
             connection, f'"{build}".reports.{mart}', f"reports.{mart}", _rows_that_are_computed(mart)
         )
-    return Result(_mart_law(mart), len(found), found[:SHOWN], time.perf_counter() - start)
+    return Result(_mart_law(mart), len(found), found[:SHOWN], perf_counter() - start)
 
 
 def _rows_that_are_computed(mart: str) -> str:
@@ -279,7 +315,7 @@ def _rows_that_are_computed(mart: str) -> str:
 
 
 def _compare_records(connection: duckdb.DuckDBPyConnection, table: str, build: str) -> Result:
-    start = time.perf_counter()
+    start = perf_counter()
     record_type, column = RECORD_TABLES[table]
     found = _unlike_rows(
         connection,
@@ -287,7 +323,7 @@ def _compare_records(connection: duckdb.DuckDBPyConnection, table: str, build: s
         table,
         f"{column} in (select id from sampled where table_name = '{record_type}')",
     )
-    return Result(_record_law(table), len(found), found[:SHOWN], time.perf_counter() - start)
+    return Result(_record_law(table), len(found), found[:SHOWN], perf_counter() - start)
 
 
 def _unlike_rows(connection: duckdb.DuckDBPyConnection, built: str, sampled: str, where: str) -> list[dict]:

@@ -163,6 +163,7 @@ class RunSettings:
     automated_email_sources: tuple[str, ...] = ()
     snapshot_daily_days: int = 92
     snapshot_weekly_days: int = 731
+    amount_band_edges: tuple[int, ...] = (1_000, 5_000, 10_000, 50_000)
     business_hours: tuple[tuple[int, time, time], ...] = tuple(  # ISO weekday, opens, closes (K16)
         (weekday, time(9), time(17)) for weekday in range(1, 6)
     )

@@ -3,8 +3,10 @@
 Stored snapshots (K7) are what earlier runs wrote; this module only reconstructs.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from orchestration.reference.crm import (
     DEAL_COLUMNS,
@@ -26,7 +28,6 @@ GRAIN = (
     *DEAL_COLUMNS,
 )
 MEASURES = ("deal_count", "total_amount", "weighted_amount", "unknown_count")
-BAND_EDGES = ((1_000, "0-1k"), (5_000, "1k-5k"), (10_000, "5k-10k"), (50_000, "10k-50k"))
 UNKNOWN = "unknown"
 
 
@@ -86,7 +87,7 @@ def _deal_at(deal: Deal, t: datetime) -> Row:
     row = {
         **state.stage.columns,
         "forecast_category": state.forecast_category or "(No category)",
-        "amount_band": amount_band(state.company_amount),
+        "amount_band": amount_band(state.company_amount, deal.crm.settings.amount_band_edges),
         "deal_status": state.status,
         **deal.owner.columns,  # the present owner (K7)
         "pipeline_id": state.pipeline_id,  # at t (14a)
@@ -120,10 +121,18 @@ def _probability_at(deal: Deal, t: datetime) -> Decimal | None:
     return deal.value_at("hs_deal_stage_probability", t)
 
 
-def amount_band(amount: Decimal | None) -> str:
+def amount_band(amount: Decimal | None, edges: Sequence[int]) -> str:
     """Band of a company amount, lower edge inclusive (17b)."""
     if amount is None:
         return "none"
     if amount < 0:
         return "negative"
-    return next((band for edge, band in BAND_EDGES if amount < edge), "50k+")
+    lower = [0, *edges]
+    for low, high in pairwise(lower):
+        if amount < high:
+            return f"{_short(low)}-{_short(high)}"
+    return f"{_short(lower[-1])}+"
+
+
+def _short(number: int) -> str:
+    return f"{number // 1000}k" if number and number % 1000 == 0 else str(number)
