@@ -1,4 +1,4 @@
-"""Core tells the same past as the reference: states and stage visits of every deal, on hard CRMs.
+"""Core tells the same past as the reference: states, visits and days of hard CRMs.
 
 Belongs here: comparisons of core tables with the notions of `orchestration/reference/crm.py` that no
 single mart shows in full. The marts have `test_reference_vs_sql.py`.
@@ -34,7 +34,8 @@ def pytest_generate_tests(metafunc) -> None:
 def generated(request):
     crm = hard_crm(request.param)
     build = load_crm(crm.tables, **crm.settings)
-    yield build.ensure("fct_deal_states", "fct_deal_stage_visits"), Crm(crm.tables, RunSettings(**crm.settings))
+    connection = build.ensure("fct_deal_states", "fct_deal_stage_visits", "dim_dates")
+    yield connection, Crm(crm.tables, RunSettings(**crm.settings))
     build.connection.close()
 
 
@@ -119,3 +120,25 @@ def _visits(deal: Deal) -> list[Row]:
         }
         for number, visit in enumerate(deal.visits, 1)
     ]
+
+
+def test_days_equal_reference(generated):
+    """Days begin at their first instant (H13); weeks, fiscal quarters and years are the account's (K12)."""
+    connection, crm = generated
+    days = fetch(connection, "select * from core.dim_dates order by date_day")
+    assert [row["date_day"] for row in days] == [
+        days[0]["date_day"] + timedelta(days=number) for number in range(len(days))
+    ]
+    for row in days:
+        day = row["date_day"]
+        assert row["starts_at"] == crm.midnight(day), day
+        assert row["ends_at"] == crm.midnight(day + timedelta(days=1)), day
+        for grain, column in (
+            ("week", "week_start"),
+            ("month", "month_start"),
+            ("quarter", "fiscal_quarter_start"),
+            ("year", "fiscal_year_start"),
+        ):
+            assert row[column] == crm.period_start(grain, day), (column, day)
+    named = {day for deal in crm.deals for day in (deal.created_date, deal.close_date)} - {None}
+    assert named <= {row["date_day"] for row in days}
