@@ -63,34 +63,72 @@ end
 case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) end nulls last, {{ code_points(id) }}
 {%- endmacro %}
 
+{#
+  A text without outer blanks, also those that came along from a web page or a word processor: every
+  space character of Unicode, which DuckDB takes for a blank and others do not.
+#}
+{% macro trimmed(text) %}{{ return(adapter.dispatch('trimmed')(text)) }}{% endmacro %}
+{% macro default__trimmed(text) %}trim({{ text }}){% endmacro %}
+{% macro postgres__trimmed(text) -%}
+trim({{ text }}, U&' \00A0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\202F\205F\3000')
+{%- endmacro %}
+{% macro spark__trimmed(text) -%}
+trim(both ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000' from {{ text }})
+{%- endmacro %}
+
 {# A text without outer blanks, each run of ASCII whitespace made one blank. #}
 {% macro collapse_whitespace(text) %}{{ return(adapter.dispatch('collapse_whitespace')(text)) }}{% endmacro %}
-{% macro default__collapse_whitespace(text) %}trim(regexp_replace({{ text }}, '[ \t\n\r\f\v]+', ' ', 'g')){% endmacro %}
-{% macro spark__collapse_whitespace(text) %}trim(regexp_replace({{ text }}, '[ \\t\\n\\r\\f\\x0B]+', ' ')){% endmacro %}
+{% macro default__collapse_whitespace(text) -%}
+{%- set collapsed %}regexp_replace({{ text }}, '[ \t\n\r\f\v]+', ' ', 'g'){% endset -%}
+{{ trimmed(collapsed) }}
+{%- endmacro %}
+{% macro spark__collapse_whitespace(text) -%}
+{%- set collapsed %}regexp_replace({{ text }}, '[ \\t\\n\\r\\f\\x0B]+', ' '){% endset -%}
+{{ trimmed(collapsed) }}
+{%- endmacro %}
+
+{#
+  A text to compare without regard to case, each character by itself as DuckDB does. Others lower some
+  characters by what stands around them, Postgres by the rules of the database's language at that.
+#}
+{% macro without_case(text) %}{{ return(adapter.dispatch('without_case')(text)) }}{% endmacro %}
+{% macro default__without_case(text) %}lower({{ text }}){% endmacro %}
+{% macro postgres__without_case(text) -%}
+lower(translate({{ text }}, U&'\03A3\0130', U&'\03C3i') collate "und-x-icu")
+{%- endmacro %}
+{% macro spark__without_case(text) %}lower(translate({{ text }}, '\u03A3\u0130', '\u03C3i')){% endmacro %}
 
 {#
   An amount times a factor (NULL = 1), rounded once to cents, half away from zero (P9, P10). DuckDB's
   product of two decimals overflows above 10^18: amounts that no deal has, but that must not stop a
-  build, go through doubles there, and become NULL where even DECIMAL(38,2) cannot hold them.
+  build, go through doubles there. Where even DECIMAL(38,2) cannot hold them they become NULL.
 #}
 {% macro money(amount, factor) %}{{ return(adapter.dispatch('money')(amount, factor)) }}{% endmacro %}
 {% macro default__money(amount, factor) -%}
 case
     when {{ factor }} is null
         then cast(round({{ amount }}, 2) as decimal(38, 2))
-    when abs({{ amount }}) < 1000000000000 and abs({{ factor }}) < 1000000
+    when abs(cast({{ amount }} as double) * cast({{ factor }} as double)) < 1e17
         then cast(round({{ amount }} * {{ factor }}, 2) as decimal(38, 2))
     else try_cast(cast({{ amount }} as double) * cast({{ factor }} as double) as decimal(38, 2))
 end
 {%- endmacro %}
 {% macro postgres__money(amount, factor) -%}
-cast(round({{ amount }} * coalesce({{ factor }}, 1), 2) as decimal(38, 2))
+case
+    when abs({{ amount }} * coalesce({{ factor }}, 1)) < 1e36
+        then cast(round({{ amount }} * coalesce({{ factor }}, 1), 2) as decimal(38, 2))
+end
 {%- endmacro %}
 
-{# In a select list: one row per day from the first to the last date, as timestamps. #}
+{#
+  In a select list: one row per day from the first to the last date, as timestamps. Postgres would count
+  in the time zone of the session, where a day may lack the hour at which it begins.
+#}
 {% macro days_between(first_day, last_day) %}{{ return(adapter.dispatch('days_between')(first_day, last_day)) }}{% endmacro %}
 {% macro default__days_between(first_day, last_day) %}unnest(generate_series({{ first_day }}, {{ last_day }}, interval '1 day')){% endmacro %}
-{% macro postgres__days_between(first_day, last_day) %}generate_series({{ first_day }}, {{ last_day }}, interval '1 day'){% endmacro %}
+{% macro postgres__days_between(first_day, last_day) -%}
+generate_series(cast({{ first_day }} as timestamp), cast({{ last_day }} as timestamp), interval '1 day')
+{%- endmacro %}
 {% macro spark__days_between(first_day, last_day) %}explode(sequence({{ first_day }}, {{ last_day }}, interval 1 day)){% endmacro %}
 
 {# An aggregate: texts joined by commas in the order of another column; NULLs are left out. #}

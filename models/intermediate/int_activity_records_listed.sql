@@ -17,7 +17,7 @@ named as (
         contacts.contact_id as record_id,
         case
             when settings.include_personal_data then coalesce(
-                nullif(trim(coalesce(contacts.first_name, '') || ' ' || coalesce(contacts.last_name, '')), ''),
+                nullif({{ trimmed("coalesce(contacts.first_name, '') || ' ' || coalesce(contacts.last_name, '')") }}, ''),
                 contacts.email,
                 'Contact ' || contacts.contact_id
             )

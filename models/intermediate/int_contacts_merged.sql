@@ -14,7 +14,7 @@ listed as (
 
 pairs as (
     select
-        trim(merged_contact_id) as merged_contact_id,
+        {{ trimmed('merged_contact_id') }} as merged_contact_id,
         survivor_id
     from listed
     union

@@ -16,7 +16,7 @@ listed as (
 
 pairs as (
     select
-        trim(merged_deal_id) as merged_deal_id,
+        {{ trimmed('merged_deal_id') }} as merged_deal_id,
         survivor_id
     from listed
     union

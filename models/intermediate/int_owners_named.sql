@@ -42,7 +42,7 @@ known as (
         owner_id,
         user_id,
         email,
-        trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')) as full_name,
+        {{ trimmed("coalesce(first_name, '') || ' ' || coalesce(last_name, '')") }} as full_name,
         coalesce(is_archived, false) as is_archived,
         archived_at
     from owners

@@ -26,9 +26,9 @@ final as (
         team_id,
         period_start,
         period_end,
-        trim(pipeline_id) as pipeline_id
+        {{ trimmed('pipeline_id') }} as pipeline_id
     from named
-    where trim(pipeline_id) <> ''
+    where {{ trimmed('pipeline_id') }} <> ''
     group by
         goal_id,
         assignee_kind,
@@ -36,7 +36,7 @@ final as (
         team_id,
         period_start,
         period_end,
-        trim(pipeline_id)
+        {{ trimmed('pipeline_id') }}
 )
 
 select * from final

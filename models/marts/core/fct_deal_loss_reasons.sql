@@ -21,7 +21,7 @@ spelled_reasons as (
 
 -- One row per part: each is one vote for its spelling (21a).
 all_reasons as (
-    select deal_id, lower(spelling) as reason_key, spelling
+    select deal_id, {{ without_case('spelling') }} as reason_key, spelling
     from spelled_reasons
     where spelling <> ''
     union all

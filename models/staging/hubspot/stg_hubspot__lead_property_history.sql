@@ -1,7 +1,7 @@
 select
     object_id as lead_id,
     name as property_name,
-    nullif(trim(value), '') as value,
+    nullif({{ trimmed('value') }}, '') as value,
     number_value,
     instant_value,
     timestamp as changed_at,
