@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run test lint dev serve rollback docs catalog lock clean
+.PHONY: help run test lint readers dev serve rollback docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -22,6 +22,12 @@ test: .venv/.installed  ## all tests
 lint: .venv/.installed .venv-lint/.installed  ## ruff and sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/python -m orchestration.tools lint
+
+readers: .venv/.installed  ## older DuckDBs, on which tests open the published file
+	@for version in 1.4 1.5; do \
+		test -x .venv-duckdb-$$version/bin/python || $(BIN)/python -m venv .venv-duckdb-$$version; \
+		$(UV) pip install --quiet --python .venv-duckdb-$$version/bin/python "duckdb==$$version.*" || exit 1; \
+	done
 
 dev: .venv/.installed  ## Dagster's UI
 	@$(BIN)/python -m orchestration.tools ui
@@ -43,7 +49,7 @@ lock: .venv/.installed  ## pin the newest versions that requirements.in allows
 	@$(UV) $(COMPILE) --upgrade requirements-lint.in -o requirements-lint.lock
 
 clean:  ## remove what can be made again; kept history and published builds stay
-	@rm -rf .venv .venv-lint target logs .pytest_cache .ruff_cache .hypothesis data/dbt_target
+	@rm -rf .venv .venv-lint .venv-duckdb-* target logs .pytest_cache .ruff_cache .hypothesis data/dbt_target
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv where the machine has it, else put into the environment by pip: plain pip needs a minute and a half.

@@ -232,7 +232,9 @@ def _variables(settings: Settings) -> dict[str, Any]:
 
 def _collect_problem(event: Any, problems: list[str]) -> None:
     if event.info.level == "error":
-        problems.append(" ".join(event.info.msg.split()))
+        words, _, _ = event.info.msg.partition("Traceback (most recent call last)")
+        if words := " ".join(words.split()):
+            problems.append(words)
 
 
 def _first(problems: Sequence[str] | Iterator[str]) -> str:

@@ -22,7 +22,7 @@ import duckdb
 from orchestration import data_folder
 from orchestration.lock import RunUnderWay, only_run
 from orchestration.run_log import ConsoleLog, RunLog, tell_failure
-from orchestration.settings import Settings, SettingsError, load_settings, set_tool_environment
+from orchestration.settings import Settings, load_settings, on_failure_command, set_tool_environment
 
 DAGSTER_CONFIG = """\
 # Written by every run (orchestration/run.py).
@@ -70,8 +70,7 @@ def main() -> int:
         print(f"\nThe run failed. {reason}", file=sys.stderr)
         if not isinstance(error, RunUnderWay):
             print("The published database is as it was.", file=sys.stderr)
-        command = settings.on_failure if settings else os.environ.get("SALES_REPORTS_ON_FAILURE")
-        tell_failure(command, reason)
+        tell_failure(on_failure_command(), reason)
         return 1
     return 0
 
@@ -131,7 +130,7 @@ def explain(error: BaseException, settings: Settings | None) -> str:
     if is_disk_full(error):
         folder = settings.data_dir if settings else "the data folder"
         free = shutil.disk_usage(folder).free // 2**20 if settings and settings.data_dir.exists() else 0
-        return f"The disk that holds {folder} is full ({free} MiB free). Make room and run again. ({text})"
+        return f"The disk that holds {folder} is full ({free} MiB free). Make room and run again."
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {text}"
     return text

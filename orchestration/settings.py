@@ -199,6 +199,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)
 
 
+def on_failure_command() -> str | None:
+    """SALES_REPORTS_ON_FAILURE by itself: whoever is to hear of failures hears of wrong settings too."""
+    return os.environ.get(f"{PREFIX}ON_FAILURE")
+
+
 def set_tool_environment(settings: Settings) -> None:
     """Set what dbt and Dagster read from the environment: places, and that nothing is reported home."""
     path = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]

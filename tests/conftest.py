@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tests.end_to_end import DemoRun, killed_then_run
+
 DEFAULT_CRMS = 12
 
 
@@ -12,3 +16,9 @@ def pytest_addoption(parser) -> None:
         default=DEFAULT_CRMS,
         help="number of generated hard CRMs on which marts and references are compared",
     )
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    """A good run of a small demo in its own data folder, after two that were killed."""
+    return killed_then_run(tmp_path_factory.mktemp("demo") / "data")
