@@ -20,6 +20,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from orchestration import steps
 from orchestration.checks import Result, invariants
+from orchestration.checks.reference_sample import reference_invariants
 from orchestration.lock import only_run
 from orchestration.publish import published_nodes
 from orchestration.run_log import RunLog
@@ -141,7 +142,7 @@ def dbt_models(settings: Settings, log: RunLog, manifest: Mapping[str, Any], tra
 
 
 def invariant_checks(settings: Settings, log: RunLog, manifest: Mapping[str, Any], translator: Translator):
-    """The invariants, each an asset check on the model that it is about."""
+    """The invariants and the proof on a sample, each an asset check on the model that it is about."""
     keys = {
         node["name"]: translator.get_asset_key(node)
         for node in manifest["nodes"].values()
@@ -154,7 +155,7 @@ def invariant_checks(settings: Settings, log: RunLog, manifest: Mapping[str, Any
             description=invariant.words,
             blocking=invariant.blocking,
         )
-        for invariant in invariants()
+        for invariant in (*invariants(), *reference_invariants(keys))
     ]
 
     @dg.multi_asset_check(name="invariants", specs=specs, required_resource_keys={RUN_LOCK})

@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from orchestration import checks, data_folder, dbt_runs, publish
+from orchestration.checks.reference_sample import compare_with_references
+from orchestration.compiled import Project
 from orchestration.ingest.load import LoadSummary, TableSummary, load
 from orchestration.ingest.sources import read_source
 from orchestration.run_log import RunLog
@@ -74,10 +76,16 @@ def build_models(
 
 
 def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
-    """Run the invariants; yields each result. Raises ChecksFailed if blocking ones are broken."""
+    """Run the invariants and the proof on a sample; yields each result.
+
+    Raises ChecksFailed if blocking ones are broken.
+    """
     with log.phase("Checks") as phase:
         with closing(data_folder.open_build(settings.build_path)) as connection:
             results = checks.run_invariants(connection)
+            results += compare_with_references(
+                connection, Project.from_manifest(dbt_runs.compiled_manifest(settings))
+            )
             checks.record_warnings(connection, results)
             broken = [result for result in results if result.blocks]
             if not broken:
