@@ -1,6 +1,7 @@
 {#
-  Every difference between the engines that the models meet, one dispatched macro each.
-  default__ = DuckDB and Postgres; other engines get their own branch. Nothing else belongs here.
+  Every difference between the engines that the models meet, one dispatched macro each; the list of
+  them is in models/overview.md ("Engines"). default__ is DuckDB's, and that of all engines that have
+  no branch of their own. Nothing else belongs here.
 #}
 
 {# The type of an instant (UTC). #}

@@ -1,0 +1,233 @@
+"""The models give the same numbers on Postgres as on DuckDB: every row, cent and millisecond.
+
+Belongs here: building the same raw rows on both engines and comparing what stands in the tables. That
+the numbers are right is tested on DuckDB. The raw tables' way there has `test_raw_to_postgres.py`.
+
+`pytest tests/test_postgres.py --crms 200` compares many hard CRMs instead of one per time zone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from orchestration.checks.compare import row_differences
+from orchestration.compiled import Project, build_nodes
+from orchestration.dbt_runs import Build as DbtBuild
+from orchestration.dbt_runs import compiled_manifest
+from orchestration.ingest.postgres import copy_raw_tables
+from orchestration.settings import Settings, libpq_environment
+from tests.conftest import DEFAULT_CRMS
+from tests.crm_generator import ZONES, hard_crm
+from tests.demo_rows import END, Demo
+from tests.harness import Build, load_crm
+from tests.postgres_server import database, postgres_server
+
+DEALS = 150  # of the demo CRM: enough for every report to have rows
+
+# The same text to one engine and another text to the other, if the models do not say what they mean:
+# blanks that are not ASCII, letters whose lower case is not one letter or depends on the next one,
+# and texts that a collation sorts otherwise than by code point.
+ODD_TEXTS = (
+    *("Price", " price", "\u00a0price", "PRICE\u3000", "pri\tce", "pri  ce", "\u2003", "", ";"),
+    *("Price;Timing", "timing; ;Timing\u2003", "\u0130stanbul", "istanbul", "Istanbul"),
+    *("ΣΑΣ", "σας", "σασ", "GRÖ\u1e9eE", "größe", "Émile", "emile", "e\u0301mile"),
+    *("_under", "Zoe", "zoe", "10", "9", "🚀", 'Say "hi"', "two\nlines"),
+)
+ODD_AMOUNTS = ("2.675", "-0.005", "0.0049999999", "1E+3", "999999999999.995", "9999999999999999", "0", "", None)
+# Before zones were counted in whole minutes, beyond the last listed change of a clock, and too far.
+ODD_CLOSE_DATES = (
+    datetime(1890, 5, 1, 3, tzinfo=UTC),
+    datetime(2087, 10, 26, 1, 30, tzinfo=UTC),
+    datetime(2400, 1, 1, tzinfo=UTC),
+    None,
+)
+
+
+# --- the server and what is built on it -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Build]:
+    """The demo CRM with odd values, built by DuckDB."""
+    tables = Demo(DEALS, END).rows
+    spoil(tables, random.Random(1))
+    build = load_crm(tables, run_ts=END)
+    build.ensure(*build.project.nodes)
+    yield build
+    build.connection.close()
+
+
+@pytest.fixture(scope="module")
+def demo_on_postgres(server, demo, tmp_path_factory) -> Iterator[tuple[str, Project]]:
+    """The same CRM built and tested by dbt: its database, and the project as dbt compiled it.
+
+    dbt creates the tables under their contracts and runs every data test on them.
+    """
+    with database(server, "sales_reports_demo") as url:
+        copy_raw_tables(demo.connection, url)
+        settings = Settings(data_dir=tmp_path_factory.mktemp("dbt"), postgres_url=url)
+        with environment(libpq_environment(url)):
+            for _ in DbtBuild(settings, target="postgres").events():
+                pass
+        yield url, Project.from_manifest(compiled_manifest(settings))
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
+
+
+@contextmanager
+def on_postgres(server: str, name: str, build: Build, project: Project) -> Iterator[psycopg.Connection]:
+    """What DuckDB has built, built there from the same raw rows in a database of its own."""
+    with database(server, name) as url:
+        copy_raw_tables(build.connection, url)
+        copy_raw_tables(build.connection, url, schema="seeds")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("set client_min_messages = warning")
+            build_nodes(connection, project.nodes.values())
+            yield connection
+
+
+def spoil(tables: dict[str, list[dict]], chance: random.Random) -> None:
+    """Put odd values into some of the rows."""
+
+    def some(table: str, share: float = 0.5) -> list[dict]:
+        return [row for row in tables[table] if chance.random() < share]
+
+    for table, *columns in (
+        ("owners", "first_name", "last_name"),
+        ("teams", "name"),
+        ("contacts", "firstname", "lastname"),
+        ("companies", "name"),
+        ("pipelines", "label"),
+        ("goal_targets", "hs_goal_name"),
+        ("deals", "dealname", "closed_lost_reason", "closed_won_reason"),
+    ):
+        for row in some(table):
+            row.update({column: chance.choice(ODD_TEXTS) for column in columns})
+    for row in some("deals", 0.2):
+        row["closedate"] = chance.choice(ODD_CLOSE_DATES)
+    for row in some("deals", 0.2):
+        row["hs_exchange_rate"] = Decimal(chance.choice(("1.0000000001", "0.0000234567", "0", "-1")))
+    for row in some("deal_property_history", 0.2):
+        if row["name"] == "amount":
+            row["value"] = chance.choice(ODD_AMOUNTS)
+        elif row["name"] == "closedate":
+            value = chance.choice(ODD_CLOSE_DATES)
+            row["value"] = value and value.isoformat()
+        elif row["name"] == "hs_manual_forecast_category":
+            row["value"] = chance.choice(ODD_TEXTS)
+
+
+# --- comparison -----------------------------------------------------------------------------------
+
+
+def assert_same_rows(build: Build, connection: psycopg.Connection, project: Project, what: str) -> None:
+    """Fail unless every table and view of both engines holds the same rows.
+
+    Names the first that differs, parents before children, and how many more do.
+    """
+    different = {
+        name: differences
+        for name, node in project.nodes.items()
+        if (differences := table_differences(build, connection, f'"{node.schema}"."{name}"'))
+    }
+    for name, differences in different.items():
+        shown = "\n".join(f"  {found['id']}: {found['difference']}" for found in differences[:4])
+        pytest.fail(
+            f"{what}: {len(different)} tables differ ({', '.join(different)}).\n"
+            f"{name}, {len(differences)} rows of Postgres against DuckDB's:\n{shown}"
+        )
+
+
+def table_differences(build: Build, connection: psycopg.Connection, table: str) -> list[dict[str, str]]:
+    """How Postgres' rows differ from DuckDB's. Values are equal or not; floats may differ in rounding."""
+    kinds = {column: kind for column, kind, *_ in build.connection.execute(f"describe {table}").fetchall()}
+    expected = build.connection.execute(f"select * from {table}").fetchall()
+    connection.execute("set TimeZone = 'UTC'")
+    cursor = connection.execute(f"select * from {table}")
+    actual, columns = cursor.fetchall(), [column.name for column in cursor.description]
+    if columns != list(kinds):
+        return [{"id": "columns", "difference": f"{columns}, expected {list(kinds)}"}]
+    if Counter(actual) == Counter(expected):
+        return []
+    floats = [column for column, kind in kinds.items() if kind == "DOUBLE"]
+    return row_differences(as_dicts(columns, actual), as_dicts(columns, expected), floats)
+
+
+def as_dicts(columns: list[str], rows: list[tuple]) -> list[dict]:
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+# --- tests ----------------------------------------------------------------------------------------
+
+
+def pytest_generate_tests(metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        count = metafunc.config.getoption("--crms")
+        metafunc.parametrize("seed", one_per_time_zone() if count == DEFAULT_CRMS else range(count))
+
+
+def one_per_time_zone() -> list[int]:
+    """For each time zone of the generator its first CRM."""
+    zones: dict[object, int] = {}
+    seed = 0
+    while len(zones) < len(ZONES):
+        zones.setdefault(hard_crm(seed).settings["time_zone"], seed)
+        seed += 1
+    return sorted(zones.values())
+
+
+def test_dbt_builds_the_same_tables(demo, demo_on_postgres):
+    url, project = demo_on_postgres
+    assert {"reports", "core"} <= {node.schema for node in project.nodes.values()}
+    with psycopg.connect(url) as connection:
+        assert_same_rows(demo, connection, project, "demo")
+
+
+def test_hard_crm_is_the_same(server, demo_on_postgres, seed):
+    _, project = demo_on_postgres
+    crm = hard_crm(seed)
+    build = load_crm(crm.tables, **crm.settings)
+    build.ensure(*build.project.nodes)
+    with on_postgres(server, f"sales_reports_crm_{seed}", build, project) as connection:
+        assert_same_rows(build, connection, project, f"CRM {seed}, {crm.settings['time_zone']}")
+    build.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("reports.rpt_average_deal_size", "amount = amount + 0.01"),
+        ("core.fct_deal_states", "valid_from = valid_from + interval '1 millisecond'"),
+        ("core.fct_deals", "close_date = close_date + 1"),
+        ("core.dim_owners", "owner_name = owner_name || ' '"),
+        ("core.dim_teams", "parent_team_id = ''"),
+        ("core.fct_deals", "is_won = not is_won"),
+    ],
+)
+def test_one_changed_value_is_seen(demo, demo_on_postgres, table, change):
+    url, _ = demo_on_postgres
+    with psycopg.connect(url) as connection:
+        assert not table_differences(demo, connection, table)
+        connection.execute(f"update {table} set {change} where ctid = (select min(ctid) from {table})")
+        assert table_differences(demo, connection, table)
+        connection.rollback()
