@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from orchestration import checks, data_folder, dbt_runs, publish
-from orchestration.checks.reference_sample import compare_with_references
+from orchestration.checks.proof import prove as prove_build
 from orchestration.compiled import Project
+from orchestration.ingest.history import SNAPSHOT_COLUMNS, store_snapshots
 from orchestration.ingest.load import LoadSummary, TableSummary, load
 from orchestration.ingest.sources import read_source
 from orchestration.run_log import RunLog
@@ -82,10 +83,7 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
     """
     with log.phase("Checks") as phase:
         with closing(data_folder.open_build(settings.build_path)) as connection:
-            results = checks.run_invariants(connection)
-            results += compare_with_references(
-                connection, Project.from_manifest(dbt_runs.compiled_manifest(settings))
-            )
+            results = prove_build(connection, Project.from_manifest(dbt_runs.compiled_manifest(settings)))
             checks.record_warnings(connection, results)
             broken = [result for result in results if result.blocks]
             if not broken:
@@ -102,9 +100,16 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
 
 
 def publish_build(settings: Settings, log: RunLog) -> publish.Published:
-    """Publish the build that has passed its checks."""
+    """Publish the build that has passed its checks, and keep its snapshots of days that are over (K7)."""
     with log.phase("Publish") as phase:
         published = publish.publish(settings, dbt_runs.compiled_manifest(settings))
+        with closing(data_folder.open_build(settings.build_path)) as connection:
+            store_snapshots(
+                connection,
+                settings.history_path,
+                days="select snapshot_date from core.dim_snapshot_dates",
+                snapshots=f"select {', '.join(SNAPSHOT_COLUMNS)} from reports.rpt_historical_snapshots",
+            )
         log.published = published
         phase.words = f"{len(published.row_counts)} tables, {published.function_count} functions"
     return published

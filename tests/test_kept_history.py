@@ -314,6 +314,16 @@ def test_days_that_are_over_are_stored_once(folder):
     assert stored(folder) == [(date(2026, 2, 28), Decimal(5)), (date(2026, 3, 1), Decimal(6))]
 
 
+def test_a_first_run_stores_the_day_that_has_just_ended_and_later_ones_all_since(folder):
+    folder.load(crm(), DAY_1)
+    past = f"{snapshot('2026-02-27', 4)} union all {snapshot('2026-02-28', 5)}"
+    assert store(folder, past) == 1
+    folder.load(crm(), DAY_4)  # two nights were missed
+    assert stored(folder) == [(date(2026, 2, 28), Decimal(5))]
+    missed = " union all ".join(snapshot(f"2026-03-0{day}", day) for day in (1, 2, 3))
+    assert store(folder, f"{past} union all {missed}") == 3
+
+
 def test_a_day_without_deals_is_stored_too(folder):
     folder.load(crm(), DAY_1)
     none = f"{snapshot('2026-02-28', 5)} where false"

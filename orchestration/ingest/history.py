@@ -397,7 +397,10 @@ class KeptHistory:
 def store_snapshots(
     connection: duckdb.DuckDBPyConnection, history_path: Path | str, *, days: str, snapshots: str
 ) -> int:
-    """Store the days that are over and not stored yet; returns their number (K7).
+    """Store the days that have ended since the last stored one; returns their number (K7).
+
+    A first run stores the day that has just ended and no earlier one: those were not seen at the
+    time and stay reconstructed, so that a first run with a wrong setting does not freeze the past.
 
     `connection` is a build; its `raw_hubspot._run` says whose snapshots these are, and at which instant.
     `days` is a query of the days covered (snapshot_date), those without any deal included; `snapshots`
@@ -411,8 +414,9 @@ def store_snapshots(
         connection.execute(
             f"create or replace temp table days_to_store as "
             f"select distinct snapshot_date from ({days}) as days "
-            f"where snapshot_date < cast(timezone($time_zone, $run_ts) as date) and snapshot_date not in "
-            f"(select snapshot_date from history.stored_days where {own._own})",
+            f"where snapshot_date < cast(timezone($time_zone, $run_ts) as date) and snapshot_date > coalesce("
+            f"(select max(snapshot_date) from history.stored_days where {own._own}), "
+            f"cast(timezone($time_zone, $run_ts) as date) - 2)",
             {"time_zone": time_zone, "run_ts": run_ts},
         )
         connection.execute(
