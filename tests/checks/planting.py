@@ -6,7 +6,7 @@ invariant stands in the test of its collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,3 +74,18 @@ def assert_fails_on_its_plant(plot: Plot, invariant: Invariant, plants: Mapping[
     assert not after.passed, f"{invariant.name} does not see: {plants[invariant.name]}"
     assert after.ids != ["error"], f"{invariant.name} did not find the error but broke: {after}"
     assert after.blocks == invariant.blocking
+
+
+@contextmanager
+def spoilt(plot: Plot, tables: Iterable[str], statements: str) -> Iterator[None]:
+    """An error planted without a transaction, for whatever reads or writes several databases."""
+    execute = plot.connection.execute
+    kept = {table: f"kept_{number}" for number, table in enumerate(tables)}
+    for table, copy in kept.items():
+        execute(f"create or replace temp table {copy} as from {table}")
+    execute(statements)
+    try:
+        yield
+    finally:
+        for table, copy in kept.items():
+            execute(f"delete from {table}; insert into {table} from {copy}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from orchestration.checks.reference_sample import (
@@ -14,7 +11,7 @@ from orchestration.checks.reference_sample import (
 )
 from orchestration.compiled import Node, Project
 from orchestration.reference import references
-from tests.checks.planting import Plot
+from tests.checks.planting import Plot, spoilt
 from tests.checks.tidy_crm import SETTINGS, tidy_crm
 from tests.crm_generator import hard_crm
 from tests.harness import load_crm
@@ -115,21 +112,6 @@ def test_same_run_ts_draws_the_same_sample_and_another_one_another(plot: Plot):
     assert drawn() == first
     with spoilt(plot, ["raw_hubspot._run"], "update raw_hubspot._run set run_ts = run_ts + interval 1 hour"):
         assert drawn() != first
-
-
-@contextmanager
-def spoilt(plot: Plot, tables: Iterable[str], statements: str) -> Iterator[None]:
-    """An error planted without a transaction: one cannot write to two databases."""
-    execute = plot.connection.execute
-    kept = {table: f"kept_{number}" for number, table in enumerate(tables)}
-    for table, copy in kept.items():
-        execute(f"create or replace temp table {copy} as from {table}")
-    execute(statements)
-    try:
-        yield
-    finally:
-        for table, copy in kept.items():
-            execute(f"delete from {table}; insert into {table} from {copy}")
 
 
 def test_an_accounts_own_variables_and_seeds_are_followed():
