@@ -30,7 +30,9 @@ def reports(manifest: Mapping[str, Any]) -> list[Node]:
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["name"].startswith("rpt_")
     ]
-    return sorted(marts, key=lambda node: (collection_of(node), report_of(node).get("number") or 0, node["name"]))
+    return sorted(
+        marts, key=lambda node: (collection_of(node), report_of(node).get("number") or 0, node["name"])
+    )
 
 
 def report_of(node: Node) -> Mapping[str, Any]:
@@ -90,7 +92,9 @@ def _entry_lines(
         ("Rules", "rules"),
     ):
         if value := report.get(key):
-            yield from _wrapped(f"{title}: {', '.join(map(str, value)) if isinstance(value, list) else value}", "")
+            yield from _wrapped(
+                f"{title}: {', '.join(map(str, value)) if isinstance(value, list) else value}", ""
+            )
     yield from _section("Edge cases", report.get("edge_cases", []))
     yield from _section("Columns", map(_column, node["columns"].values()))
     yield from _section("Tests", _tests(manifest, node))
@@ -170,7 +174,9 @@ def _function(node: Node) -> Iterator[str]:
 
 
 def _drill_down(measure: str, place: Mapping[str, Any]) -> str:
-    more = ", ".join(f"{key} {value}" for key, value in place.items() if key not in ("relation", "id", "where"))
+    more = ", ".join(
+        f"{key} {value}" for key, value in place.items() if key not in ("relation", "id", "where")
+    )
     text = f"{measure}: {place['id']} of {place['relation']} where {place.get('where', 'true')}"
     return f"{text} ({more})" if more else text
 

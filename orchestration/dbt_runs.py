@@ -195,7 +195,9 @@ class Build:
         if bad:
             raise DbtError(f"{len(bad)} of {len(self.results)} dbt nodes failed: " + _first(map(str, bad)))
         if outcome is None or not outcome.success:
-            raise DbtError("dbt build failed: " + _first(self._problems or [str(outcome and outcome.exception)]))
+            raise DbtError(
+                "dbt build failed: " + _first(self._problems or [str(outcome and outcome.exception)])
+            )
 
 
 def _invoke(

@@ -84,7 +84,9 @@ def killed_then_run(data_dir: Path) -> DemoRun:
     (settings.published_dir / "old.duckdb").write_bytes(b"a build of before")
     settings.published_link.symlink_to("published/old.duckdb")
     before = _files()
-    kills = {phase: kill_after(data_dir, phase, seconds) for phase, seconds in (("Start", 0.3), ("Load", 4.0))}
+    kills = {
+        phase: kill_after(data_dir, phase, seconds) for phase, seconds in (("Start", 0.3), ("Load", 4.0))
+    }
     done = run(data_dir)
     return DemoRun(settings, done, kills, sorted(_files() - before))
 

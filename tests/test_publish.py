@@ -40,8 +40,12 @@ def table_node(schema: str, name: str, description: str, **columns: str) -> dict
 
 MANIFEST = {
     "nodes": {
-        "m.dim_owners": table_node("core", "dim_owners", "One row per owner.\nIt's all.", owner_id="Id of 'owner'."),
-        "m.rpt_deals": table_node("reports", "rpt_deals", "One row per day.", day="Local day.", deal_count="Deals."),
+        "m.dim_owners": table_node(
+            "core", "dim_owners", "One row per owner.\nIt's all.", owner_id="Id of 'owner'."
+        ),
+        "m.rpt_deals": table_node(
+            "reports", "rpt_deals", "One row per day.", day="Local day.", deal_count="Deals."
+        ),
         "m.stg_deals": table_node("staging", "stg_deals", "One row per deal."),
         "m.deals": table_node("reports", "deals", "Report function.")
         | {
@@ -72,7 +76,9 @@ def build(settings: Settings) -> Callable[[str], publish.Published]:
     return write_and_publish
 
 
-def write_build(settings: Settings, build_id: str, passed: tuple[str, ...] = ("models", "invariants")) -> None:
+def write_build(
+    settings: Settings, build_id: str, passed: tuple[str, ...] = ("models", "invariants")
+) -> None:
     settings.data_dir.mkdir(exist_ok=True)
     settings.build_path.unlink(missing_ok=True)
     with duckdb.connect(settings.build_path) as connection:
@@ -115,7 +121,11 @@ def test_descriptions_are_comments(settings, build):
     build("b1")
     with duckdb.connect(settings.published_link, read_only=True) as connection:
         tables = dict(connection.execute("select table_name, comment from duckdb_tables()").fetchall())
-        columns = dict(connection.execute("select column_name, comment from duckdb_columns() where not internal").fetchall())
+        columns = dict(
+            connection.execute(
+                "select column_name, comment from duckdb_columns() where not internal"
+            ).fetchall()
+        )
         functions = connection.execute(
             "select comment from duckdb_functions() where function_name = 'deals'"
         ).fetchall()
@@ -128,7 +138,9 @@ def test_the_file_has_the_storage_version_that_older_readers_know(settings, buil
     published = build("b1")
     with duckdb.connect() as connection:
         connection.execute(f"attach '{published.path}' as file (read_only)")
-        tags = connection.execute("select tags from duckdb_databases() where database_name = 'file'").fetchone()[0]
+        tags = connection.execute(
+            "select tags from duckdb_databases() where database_name = 'file'"
+        ).fetchone()[0]
     assert tags["storage_version"].startswith("v1.4")
 
 
