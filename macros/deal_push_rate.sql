@@ -59,7 +59,8 @@ pushed_deals as (
         max(push_count) as pushed_count,
         max(case when is_last then 1 else 0 end) as is_back,
         max(case when next_close_date < frame_from then 1 else 0 end) as pulled_out_count,
-        min(case when push_count = 1 and is_left_by_closing then 1 when push_count = 1 then 0 end) as is_all_by_closing,
+        min(case when push_count = 1 then case when is_left_by_closing then 1 else 0 end end)
+            as is_all_by_closing,
         sum(push_count) as push_count,
         sum(case when next_close_date is not null then push_count else 0 end) as timed_push_count,
         sum(case when push_count = 1 then pushed_days end) as pushed_days,

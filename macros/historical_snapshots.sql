@@ -56,18 +56,16 @@ snapshot_deals as (
         shown_states.first_date,
         shown_states.end_date,
         deals.owner_id,
-        case when shown_states.is_pipeline_unknown then 'unknown' else shown_states.pipeline_id end as pipeline_id,
-        case when shown_states.is_stage_unknown then 'unknown' else shown_states.stage_pipeline_id end as stage_pipeline_id,
-        case when shown_states.is_stage_unknown then 'unknown' else shown_states.stage_id end as stage_id,
-        case when shown_states.is_stage_unknown then 'unknown' else shown_states.deal_status end as deal_status,
-        case
-            when shown_states.is_forecast_category_unknown then 'unknown'
-            else shown_states.forecast_category
-        end as forecast_category,
-        case
-            when shown_states.is_amount_unknown then 'unknown'
-            else shown_states.amount_band
-        end as amount_band,
+        {%- for name, is_unknown in [
+            ('pipeline_id', 'is_pipeline_unknown'),
+            ('stage_pipeline_id', 'is_stage_unknown'),
+            ('stage_id', 'is_stage_unknown'),
+            ('deal_status', 'is_stage_unknown'),
+            ('forecast_category', 'is_forecast_category_unknown'),
+            ('amount_band', 'is_amount_unknown'),
+        ] %}
+        case when shown_states.{{ is_unknown }} then 'unknown' else shown_states.{{ name }} end as {{ name }},
+        {%- endfor %}
         shown_states.company_amount,
         shown_states.weighted_amount,
         shown_states.is_stage_unknown

@@ -44,6 +44,11 @@ compared as (
 changes as (
     select
         *,
+        case when is_pipeline_only then 'pipeline' else 'dealstage' end as property,
+        case when is_pipeline_only then old_pipeline_id else old_stage_id end as old_value,
+        case when is_pipeline_only then pipeline_id else stage_id end as new_value,
+        case when is_pipeline_only then pipeline_version_number else stage_version_number end
+            as version_number,
         case
             -- An unknown class counts as open here (P4).
             when old_deal_status is distinct from deal_status
@@ -69,9 +74,9 @@ final as (
         changes.entry_number,
         changes.entered_at as changed_at,
         changes.category,
-        case when changes.is_pipeline_only then 'pipeline' else 'dealstage' end as property,
-        case when changes.is_pipeline_only then changes.old_pipeline_id else changes.old_stage_id end as old_value,
-        case when changes.is_pipeline_only then changes.pipeline_id else changes.stage_id end as new_value,
+        changes.property,
+        changes.old_value,
+        changes.new_value,
         changes.deal_status,
         changes.stage_pipeline_id,
         changes.stage_id,
@@ -81,9 +86,8 @@ final as (
     from changes
     left join versions
         on changes.deal_id = versions.deal_id
-        and versions.property_name = case when changes.is_pipeline_only then 'pipeline' else 'dealstage' end
-        and versions.version_number
-        = case when changes.is_pipeline_only then changes.pipeline_version_number else changes.stage_version_number end
+        and changes.property = versions.property_name
+        and changes.version_number = versions.version_number
 )
 
 select * from final

@@ -15,8 +15,10 @@ last_before as (
     select
         versions.deal_id,
         versions.property_name,
-        max(case when versions.version_number = 1 or versions.changed_at < deals.deal_created_at then versions.version_number end)
-            as version_number
+        max(case
+            when versions.version_number = 1 or versions.changed_at < deals.deal_created_at
+                then versions.version_number
+        end) as version_number
     from versions
     inner join deals on versions.deal_id = deals.deal_id
     group by versions.deal_id, versions.property_name
@@ -40,7 +42,8 @@ before as (
 final as (
     select
         deals.deal_id,
-        coalesce(case when before.has_pipeline then before.pipeline_id else deals.pipeline_id end, 'none') as pipeline_id,
+        coalesce(case when before.has_pipeline then before.pipeline_id else deals.pipeline_id end, 'none')
+            as pipeline_id,
         coalesce(case when before.has_stage then before.stage_id else deals.stage_id end, 'none') as stage_id
     from deals
     left join before on deals.deal_id = before.deal_id

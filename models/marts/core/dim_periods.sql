@@ -9,7 +9,11 @@ settings as (
 ),
 
 periods as (
-    {%- for grain, first_day, months in [('month', 'month_start', 1), ('quarter', 'fiscal_quarter_start', 3), ('year', 'fiscal_year_start', 12)] %}
+    {%- for grain, first_day, months in [
+        ('month', 'month_start', 1),
+        ('quarter', 'fiscal_quarter_start', 3),
+        ('year', 'fiscal_year_start', 12),
+    ] %}
     select
         '{{ grain }}' as period_grain,
         {{ first_day }} as period_start,

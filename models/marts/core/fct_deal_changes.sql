@@ -145,7 +145,8 @@ dated as (
 
 final as (
     select
-        dated.change_set_id || '-' || dated.category || '-' || cast(dated.change_number as varchar) as change_id,
+        dated.change_set_id || '-' || dated.category || '-' || cast(dated.change_number as varchar)
+            as change_id,
         dated.deal_id,
         dated.changed_at,
         dated.changed_date,
@@ -158,7 +159,8 @@ final as (
         states.company_amount as deal_amount,
         dated.delta_amount,
         dated.delta_days,
-        case when dated.category in ('won', 'lost') then dated.changed_date else dated.frame_date end as frame_date,
+        case when dated.category in ('won', 'lost') then dated.changed_date else dated.frame_date end
+            as frame_date,
         dated.deal_status,
         stages.pipeline_id as stage_pipeline_id,
         stages.stage_id,

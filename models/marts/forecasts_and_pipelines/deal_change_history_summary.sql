@@ -82,7 +82,8 @@ net_deals as (
     select
         *,
         sum(delta_amount) over (
-            partition by case group_by when 'category' then 'all' else group_id end, bucket_start, is_inside, deal_id
+            partition by
+                case group_by when 'category' then 'all' else group_id end, bucket_start, is_inside, deal_id
         ) as net_delta
     from deal_cells
 ),
@@ -129,4 +130,7 @@ final as (
 
 select {{ report_columns() }}
 from final
-order by {{ report_order('deal_count', then=['list_position(' ~ deal_change_categories() ~ ', category)', 'is_inside desc']) }}
+order by {{ report_order(
+    'deal_count',
+    then=['list_position(' ~ deal_change_categories() ~ ', category)', 'is_inside desc'],
+) }}

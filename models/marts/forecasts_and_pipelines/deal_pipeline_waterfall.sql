@@ -36,7 +36,10 @@ windows as (
 ),
 
 lines as (
-    {{ deal_pipeline_waterfall('windows', "case amount_field when 'weighted' then weighted_amount else company_amount end") }}
+    {{ deal_pipeline_waterfall(
+        'windows',
+        amount="case amount_field when 'weighted' then weighted_amount else company_amount end",
+    ) }}
 ),
 
 deals as (
@@ -77,4 +80,7 @@ final as (
 
 select {{ report_columns() }}
 from final
-order by {{ report_order('deal_count', then=['list_position(' ~ deal_pipeline_waterfall_categories() ~ ', category)']) }}
+order by {{ report_order(
+    'deal_count',
+    then=['list_position(' ~ deal_pipeline_waterfall_categories() ~ ', category)'],
+) }}

@@ -13,7 +13,8 @@ with
 
 request as materialized (
     {{ report_request(problems=[
-        "select 'close_to must not lie before close_from' where cast(close_to as date) < cast(close_from as date)",
+        "select 'close_to must not lie before close_from' "
+        ~ "where cast(close_to as date) < cast(close_from as date)",
         "select 'cumulative: a snapshot counts what is there, not what came; leave it out' where cumulative",
     ]) }}
 ),
@@ -120,7 +121,9 @@ deals as (
         ),
         snapshots.snapshot_date,
         case break_down_by when 'stage' then snapshots.pipeline_id end as pipeline_id,
-        case break_down_by when 'stage' then coalesce(dim_pipelines.pipeline_label, '(Unknown)') end as pipeline_label,
+        case break_down_by
+            when 'stage' then coalesce(dim_pipelines.pipeline_label, '(Unknown)')
+        end as pipeline_label,
         snapshots.stage_id,
         case break_down_by when 'stage' then coalesce(dim_stages.stage_label, '(Unknown)') end as stage_label,
         dim_stages.stage_position,
@@ -175,7 +178,8 @@ cells as (
         null,
         null
     from group_pipelines
-    inner join {{ ref('dim_stages') }} as dim_stages on group_pipelines.pipeline_id = dim_stages.pipeline_id
+    inner join {{ ref('dim_stages') }} as dim_stages
+        on group_pipelines.pipeline_id = dim_stages.pipeline_id
     where break_down_by = 'stage'
         and dim_stages.is_known
         and not dim_stages.is_archived
@@ -187,7 +191,8 @@ cells as (
     union
     select 'all', 'all', null, null, null, null, null, null, null, null, forecast_category
     from (
-        select unnest(['CLOSED', 'COMMIT', 'BEST_CASE', 'PIPELINE', 'OMIT', '(No category)']) as forecast_category
+        select
+            unnest(['CLOSED', 'COMMIT', 'BEST_CASE', 'PIPELINE', 'OMIT', '(No category)']) as forecast_category
     ) as categories
     where group_by = 'none' and break_down_by = 'forecast_category'
 ),
@@ -224,7 +229,9 @@ final as (
 select {{ report_columns(
     order_only=['is_last_date'],
     only_where={
-        "break_down_by = 'stage'": ['pipeline_id', 'pipeline_label', 'stage_id', 'stage_label', 'stage_position'],
+        "break_down_by = 'stage'": [
+            'pipeline_id', 'pipeline_label', 'stage_id', 'stage_label', 'stage_position',
+        ],
         "break_down_by = 'amount_band'": ['amount_band'],
         "break_down_by = 'forecast_category'": ['forecast_category'],
     },
