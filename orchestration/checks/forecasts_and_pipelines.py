@@ -644,7 +644,7 @@ SNAPSHOTS = [
                 from core.fct_deals where created_date is not null group by created_date
             ) as created
             inner join core.dim_snapshot_dates on created_date <= snapshot_date
-            where is_stored
+            where is_stored or is_stored_by_this_run
             """,
             by="snapshot_date",
             measures="deal_count",

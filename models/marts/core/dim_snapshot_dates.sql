@@ -24,6 +24,18 @@ stored_days as (
     select snapshot_date from stored group by snapshot_date
 ),
 
+-- What this run will store if it is published: the days that have ended since the last stored one, on
+-- a first run the one that has just ended (K7).
+newest_day as (
+    select
+        settings.run_date,
+        coalesce(
+            (select max(stored_days.snapshot_date) from stored_days),
+            settings.run_date - 2
+        ) as snapshot_date
+    from settings
+),
+
 days as (
     select
         dates.date_day as snapshot_date,
@@ -38,8 +50,12 @@ days as (
 final as (
     select
         days.snapshot_date,
-        stored_days.snapshot_date is not null as is_stored
+        stored_days.snapshot_date is not null as is_stored,
+        stored_days.snapshot_date is null
+        and days.snapshot_date > newest_day.snapshot_date
+        and days.snapshot_date < newest_day.run_date as is_stored_by_this_run
     from days
+    cross join newest_day
     inner join first_deal on days.snapshot_date >= first_deal.created_date
     left join stored_days on days.snapshot_date = stored_days.snapshot_date
     where days.age >= 0

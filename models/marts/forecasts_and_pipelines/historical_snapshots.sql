@@ -214,6 +214,13 @@ final as (
         coalesce(sum(deals.weighted_amount), 0) as weighted_amount,
         cast(coalesce(sum(deals.unknown_count), 0) as bigint) as unknown_count,
         spine.is_stored
+        or (
+            close_from is null
+            and close_to is null
+            and spine.snapshot_date in (
+                select snapshot_date from {{ ref('dim_snapshot_dates') }} where is_stored_by_this_run
+            )
+        ) as is_stored
     from spine
     left join deals
         on spine.group_id = deals.group_id

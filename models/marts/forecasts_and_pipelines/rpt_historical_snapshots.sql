@@ -87,7 +87,7 @@ final as (
         cast(snapshots.total_amount as decimal(38, 2)) as total_amount,
         cast(snapshots.weighted_amount as decimal(38, 2)) as weighted_amount,
         cast(snapshots.unknown_count as bigint) as unknown_count,
-        dates.is_stored
+        dates.is_stored or dates.is_stored_by_this_run as is_stored
     from snapshots
     inner join dates on snapshots.snapshot_date = dates.snapshot_date
     inner join owners on snapshots.owner_id = owners.owner_id
