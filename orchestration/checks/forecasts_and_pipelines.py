@@ -487,6 +487,9 @@ PUSH_RATE = [
     ),
 ]
 
+# Days that this build computed; also those that it is about to store, which the mart shows as stored.
+COMPUTED_DAY = "snapshot_date in (select snapshot_date from core.dim_snapshot_dates where not is_stored)"
+
 SNAPSHOTS = [
     Invariant(
         name="snapshots_hold_every_deal_that_existed",
@@ -494,9 +497,9 @@ SNAPSHOTS = [
         words="17(b), K7: on every reconstructed date open + won + lost + unknown = the deals created by "
         "then, by present owner.",
         sql=unequal_sums(
-            """
+            f"""
             select snapshot_date, owner_id, deal_count + unknown_count as deal_count
-            from reports.rpt_historical_snapshots where not is_stored
+            from reports.rpt_historical_snapshots where {COMPUTED_DAY}
             """,
             """
             with created as (
@@ -541,10 +544,10 @@ SNAPSHOTS = [
             )
             select * from ({
             unequal_sums(
-                '''
+                f'''
                 select snapshot_date, owner_id, deal_count
                 from reports.rpt_historical_snapshots
-                where not is_stored and deal_status = 'open'
+                where {COMPUTED_DAY} and deal_status = 'open'
                 ''',
                 '''
                 select snapshot_date, owner_id, deal_count
@@ -633,9 +636,9 @@ SNAPSHOTS = [
         "or dated back since. Reported, not enforced.",
         blocking=False,
         sql=unequal_sums(
-            """
+            f"""
             select snapshot_date, deal_count + unknown_count as deal_count
-            from reports.rpt_historical_snapshots where is_stored
+            from reports.rpt_historical_snapshots where not {COMPUTED_DAY}
             """,
             """
             select snapshot_date, deal_count
@@ -644,7 +647,7 @@ SNAPSHOTS = [
                 from core.fct_deals where created_date is not null group by created_date
             ) as created
             inner join core.dim_snapshot_dates on created_date <= snapshot_date
-            where is_stored or is_stored_by_this_run
+            where is_stored
             """,
             by="snapshot_date",
             measures="deal_count",

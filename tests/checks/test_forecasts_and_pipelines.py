@@ -95,7 +95,8 @@ PLANTS = {
         "0 as weighted_amount, 0 as unknown_count"
     ),
     "stored_snapshots_hold_the_deals_that_history_knows": (
-        "update reports.rpt_historical_snapshots set is_stored = true where snapshot_date = date '2026-06-10'"
+        "update core.dim_snapshot_dates set is_stored = true where snapshot_date = date '2026-06-10';"
+        "delete from reports.rpt_historical_snapshots where snapshot_date = date '2026-06-10'"
     ),
     # 13
     "funnel_steps_are_reached_by_entering_or_skipping": (
