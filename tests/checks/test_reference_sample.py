@@ -139,3 +139,19 @@ def test_an_accounts_own_variables_and_seeds_are_followed():
         "rpt_meeting_outcomes_equals_its_slow_computation",
     }
     build.connection.close()
+
+
+def test_kept_snapshots_are_left_to_their_own_law():
+    """What an earlier run stored (K7) is no function of today's rows: the sample reconstructs it."""
+    build = load_crm(tidy_crm(), **SETTINGS)
+    build.connection.execute(
+        "insert into raw_hubspot._stored_snapshots by name select date '2026-06-10' as snapshot_date, "
+        "'1' as owner_id, 'default' as pipeline_id, 'new' as stage_id, 'COMMIT' as forecast_category, "
+        "'0-1k' as amount_band, 'open' as deal_status, 9 as deal_count, 1 as total_amount, "
+        "0 as weighted_amount, 0 as unknown_count"
+    )
+    build.ensure(*build.project.nodes)
+    kept = "from reports.rpt_historical_snapshots where snapshot_date = date '2026-06-10'"
+    assert len(build.connection.execute(kept).fetchall()) == 1
+    assert broken(compare_with_references(build.connection, build.project)) == {}
+    build.connection.close()
