@@ -11,46 +11,49 @@
   entered the first step are in no row.
 #}
 {% macro walk_through_steps(steps, entries) -%}
-with recursive walk as (
-    select
-        record_id,
-        walk_id,
-        cast(1 as bigint) as position,
-        min(entered_at) as counted_at,
-        min(entered_at) as floor_at
-    from {{ entries }}
-    where position = 1
-    group by record_id, walk_id
-
-    union all
-
+with recursive
+-- The earliest entry not before a floor is the one whose predecessor lies before it: found by a join,
+-- where asking each walk for its earliest entry takes some engines through all of them every time.
+ordered_entries as (
     select
         record_id,
         walk_id,
         position,
-        counted_at,
-        case when is_optional then floor_at else counted_at end as floor_at
-    from (
-        select
-            walk.record_id,
-            walk.walk_id,
-            steps.position,
-            steps.is_optional,
-            walk.floor_at,
-            (
-                select min(entries.entered_at)
-                from {{ entries }} as entries
-                where entries.record_id = walk.record_id
-                    and entries.walk_id = walk.walk_id
-                    and entries.position = steps.position
-                    and entries.entered_at >= walk.floor_at
-            ) as counted_at
-        from walk
-        inner join {{ steps }} as steps
-            on walk.walk_id = steps.walk_id
-            and steps.position = walk.position + 1
-        where walk.floor_at is not null
-    ) as next_step
+        entered_at,
+        lag(entered_at) over (partition by record_id, walk_id, position order by entered_at) as previous_entered_at
+    from {{ entries }}
+),
+
+walk as (
+    select
+        record_id,
+        walk_id,
+        cast(1 as bigint) as position,
+        entered_at as counted_at,
+        entered_at as floor_at
+    from ordered_entries
+    where position = 1
+        and previous_entered_at is null
+
+    union all
+
+    select
+        walk.record_id,
+        walk.walk_id,
+        steps.position,
+        entries.entered_at as counted_at,
+        case when steps.is_optional then walk.floor_at else entries.entered_at end as floor_at
+    from walk
+    inner join {{ steps }} as steps
+        on walk.walk_id = steps.walk_id
+        and steps.position = walk.position + 1
+    left join ordered_entries as entries
+        on walk.record_id = entries.record_id
+        and walk.walk_id = entries.walk_id
+        and steps.position = entries.position
+        and entries.entered_at >= walk.floor_at
+        and (entries.previous_entered_at is null or entries.previous_entered_at < walk.floor_at)
+    where walk.floor_at is not null
 )
 
 select
