@@ -102,7 +102,7 @@ def _run_server(binaries: Path, folder: Path) -> Iterator[str]:
         _wait(binaries, port, server, folder / "log")
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
-        server.send_signal(signal.SIGINT)  # fast shutdown: does not wait for clients
+        server.send_signal(signal.SIGQUIT)  # at once: nothing is worth keeping
         server.wait(30)
 
 

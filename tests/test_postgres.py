@@ -23,7 +23,8 @@ from orchestration.compiled import Project, build_nodes
 from orchestration.dbt_runs import Build as DbtBuild
 from orchestration.dbt_runs import compiled_manifest
 from orchestration.ingest.postgres import copy_raw_tables
-from orchestration.settings import Settings, libpq_environment
+from orchestration.settings import Settings, SettingsError, libpq_environment
+from tests import postgres_server as postgres_server_module
 from tests.conftest import DEFAULT_CRMS
 from tests.crm_generator import ZONES, hard_crm
 from tests.demo_rows import END, Demo
@@ -41,7 +42,17 @@ ODD_TEXTS = (
     *("ΣΑΣ", "σας", "σασ", "GRÖ\u1e9eE", "größe", "Émile", "emile", "e\u0301mile"),
     *("_under", "Zoe", "zoe", "10", "9", "🚀", 'Say "hi"', "two\nlines"),
 )
-ODD_AMOUNTS = ("2.675", "-0.005", "0.0049999999", "1E+3", "999999999999.995", "9999999999999999", "0", "", None)
+ODD_AMOUNTS = (
+    "2.675",
+    "-0.005",
+    "0.0049999999",
+    "1E+3",
+    "999999999999.995",
+    "9999999999999999",
+    "0",
+    "",
+    None,
+)
 # Before zones were counted in whole minutes, beyond the last listed change of a clock, and too far.
 ODD_CLOSE_DATES = (
     datetime(1890, 5, 1, 3, tzinfo=UTC),
@@ -207,7 +218,7 @@ def test_hard_crm_is_the_same(server, demo_on_postgres, seed):
     _, project = demo_on_postgres
     crm = hard_crm(seed)
     build = load_crm(crm.tables, **crm.settings)
-    build.ensure(*build.project.nodes)
+    build.ensure(*project.nodes)
     with on_postgres(server, f"sales_reports_crm_{seed}", build, project) as connection:
         assert_same_rows(build, connection, project, f"CRM {seed}, {crm.settings['time_zone']}")
     build.connection.close()
@@ -216,7 +227,7 @@ def test_hard_crm_is_the_same(server, demo_on_postgres, seed):
 @pytest.mark.parametrize(
     ("table", "change"),
     [
-        ("reports.rpt_average_deal_size", "amount = amount + 0.01"),
+        ("reports.rpt_average_deal_size", "total_amount = total_amount + 0.01"),
         ("core.fct_deal_states", "valid_from = valid_from + interval '1 millisecond'"),
         ("core.fct_deals", "close_date = close_date + 1"),
         ("core.dim_owners", "owner_name = owner_name || ' '"),
@@ -231,3 +242,34 @@ def test_one_changed_value_is_seen(demo, demo_on_postgres, table, change):
         connection.execute(f"update {table} set {change} where ctid = (select min(ctid) from {table})")
         assert table_differences(demo, connection, table)
         connection.rollback()
+
+
+# --- settings and server --------------------------------------------------------------------------
+
+
+def test_connection_string_becomes_dbts_connection():
+    assert libpq_environment("postgresql://me:p%40ss@host:1/db?sslmode=require") == {
+        "PGHOST": "host",
+        "PGPORT": "1",
+        "PGUSER": "me",
+        "PGPASSWORD": "p@ss",
+        "PGDATABASE": "db",
+        "PGSSLMODE": "require",
+    }
+
+
+def test_wrong_connection_string_is_not_repeated():
+    with pytest.raises(SettingsError, match="SALES_REPORTS_POSTGRES_URL is no connection string") as raised:
+        libpq_environment("postgresql://me:hunter2@host:x:y/db?no=such")
+    assert "hunter2" not in str(raised.value)
+
+
+def test_machine_without_postgres_skips_but_ci_fails(monkeypatch):
+    monkeypatch.setattr(postgres_server_module, "_binaries", lambda: None)
+    monkeypatch.delenv("SALES_REPORTS_POSTGRES_URL", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception), postgres_server():
+        pass
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no Postgres here"), postgres_server():
+        pass
