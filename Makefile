@@ -55,7 +55,7 @@ clean:  ## remove what can be made again; kept history and published builds stay
 # uv where the machine has it, else put into the environment by pip: plain pip needs a minute and a half.
 .venv/.installed: requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@test -x $(UV) || $(BIN)/python -m pip install -qq --disable-pip-version-check uv
 	@$(UV) pip install --quiet --python $(BIN)/python -r requirements.lock
 	@touch $@
 
