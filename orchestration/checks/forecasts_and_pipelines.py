@@ -414,16 +414,25 @@ PUSH_RATE = [
         words="15: whoever had a close day in the period is eligible; what history shows at one timestamp "
         "only for a moment counts as well, but deals that never had one do not.",
         sql=f"""
-            with due as (
+            with days as (
+                select date_day, {PERIOD}
+                from core.dim_dates
+                inner join core.dim_periods
+                    on period_start = case period_grain
+                        when 'month' then month_start
+                        when 'quarter' then fiscal_quarter_start
+                        else fiscal_year_start
+                    end
+            ),
+            due as (
                 select distinct {PERIOD}, deal_id
                 from core.fct_deal_states
-                inner join core.dim_periods on close_date >= period_start and close_date < period_end
+                inner join days on close_date = date_day
             ),
             written as (
                 select {PERIOD}, object_id as deal_id
                 from raw_hubspot.deal_property_history
-                inner join core.dim_periods
-                    on {day("instant_value")} >= period_start and {day("instant_value")} < period_end
+                inner join days on {day("instant_value")} = date_day
                 where name = 'closedate'
                 union
                 select * from due
