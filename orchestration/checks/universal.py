@@ -23,6 +23,7 @@ NO_DAY = "getvariable('first_day'), getvariable('first_day')"
 # Arguments with which a function takes in all that the mart holds.
 WHOLE_MART = {
     "average_deal_size": "status := 'all'",
+    "quota_attainment": "goal := getvariable('one_goal')",
 }
 # Functions that answer for one pipeline only: the one with most rows stands for all.
 ONE_PIPELINE = {"rpt_deal_funnel"}
@@ -37,6 +38,13 @@ NOT_ADDITIVE = {
     "rpt_quota_attainment": "cumulative columns, and goals do not add up",
     "rpt_team_activity_timeline": "record grain",
 }
+# Record marts have the rows as function, and the report beside it.
+SUMMARIES = {
+    "rpt_deal_change_history": ("deal_change_history_summary", "change_count"),
+    "rpt_lead_response_time": ("lead_response_time_summary", "contact_count"),
+}
+# Its function gives rows and groups nothing.
+ROWS_ONLY = {"rpt_team_activity_timeline"}
 DISTINCT_MEASURES = {"rpt_prospecting_sequences": {"contact_count"}}
 # Tables without a function of their own.
 NO_FUNCTION = {"rpt_data_quality", "rpt_deal_pipeline_waterfall_deals"}
@@ -115,6 +123,7 @@ def _laws(definition: Definition) -> Iterator[Invariant]:
         yield _groups_sum_to_mart(definition)
         yield _buckets_sum_to_mart(definition)
         yield _no_group_exceeds_the_whole(definition)
+    if definition.mart not in NO_FUNCTION:
         yield _nothing_found_is_no_error(definition)
 
 
@@ -292,12 +301,12 @@ def _answers(definition: Definition) -> str:
     )
 
 
-def _call(definition: Definition, *arguments: str) -> str:
+def _call(definition: Definition, *arguments: str, function: str = "") -> str:
     """A call of the report's function, with what it needs to take in all of the mart."""
     own = WHOLE_MART.get(definition.function, "")
     if definition.mart in ONE_PIPELINE:
         own = "pipelines := [getvariable('one_pipeline')]"
-    return f"reports.{definition.function}({', '.join(filter(None, [*arguments, own]))})"
+    return f"reports.{function or definition.function}({', '.join(filter(None, [*arguments, own]))})"
 
 
 def _mart_in_range(definition: Definition) -> str:
@@ -374,14 +383,24 @@ def _no_group_exceeds_the_whole(definition: Definition) -> Invariant:
 
 
 def _nothing_found_is_no_error(definition: Definition) -> Invariant:
-    found = " or ".join(f"coalesce({measure}, 0) <> 0" for measure in definition.measures)
+    function, count = report_and_count(definition)
+    is_found = "true" if definition.mart in ROWS_ONLY else f"coalesce({count}, 0) <> 0"
+    grouping = "" if definition.mart in ROWS_ONLY else "group_by := 'none'"
     return Invariant(
         name=f"{definition.mart}_answers_an_empty_range_without_error",
         report=definition.mart,
         words="R10: over a range without a single day the function gives zeros, NULLs or no rows.",
         sql=f"""
-            select group_id as id, *
-            from {_call(definition, NO_DAY, "group_by := 'none'")}
-            where {found}
+            select 'row ' || row_number() over () as id, *
+            from {_call(definition, NO_DAY, grouping, function=function)}
+            where {is_found}
         """,
     )
+
+
+def report_and_count(definition: Definition) -> tuple[str, str]:
+    """The function that answers as the report, and the column that counts its records."""
+    if definition.mart in SUMMARIES:
+        return SUMMARIES[definition.mart]
+    counts = [measure for measure in definition.measures if measure.endswith("_count")]
+    return definition.function, counts[0] if counts else "activity_id"

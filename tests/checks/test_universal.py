@@ -13,6 +13,7 @@ from orchestration.checks.universal import (
     NOT_ADDITIVE,
     Definition,
     definitions,
+    report_and_count,
     universal_invariants,
 )
 from tests.checks.planting import Plant, Plot, WrongAnswer, assert_fails_on_its_plant, wrong_column
@@ -28,6 +29,7 @@ def plant(law: str, definition: Definition) -> Plant:
     first = f"rowid = (select min(rowid) from {mart})"
     measure = definition.measures[0] if definition.measures else None
     doubled = f"2 * {measure}"
+    function, count = report_and_count(definition)
     plants = {
         "has_one_row_per_grain_and_no_missing_key": (
             f"insert into {mart} select * from {mart} where {first}"
@@ -54,9 +56,8 @@ def plant(law: str, definition: Definition) -> Plant:
             definition.function, measure, f"case when group_by = 'none' then 0 else {measure} end"
         ),
         "answers_an_empty_range_without_error": WrongAnswer(
-            definition.function,
-            "from answer union all by name "
-            f"select 'all' as group_id, 1 as {measure} where date_from = date_to",
+            function,
+            f"from answer union all by name select 1 as {count} where date_from = date_to",
         ),
     }
     return plants[law]
