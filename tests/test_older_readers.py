@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -88,6 +89,11 @@ def test_every_table_and_function_gives_the_same_there(demo_run: DemoRun, querie
     differing = {
         name: (theirs["found"][name][:3], answer[:3])
         for name, answer in ours["found"].items()
-        if theirs["found"][name] != answer
+        if rounded(theirs["found"][name]) != rounded(answer)
     }
     assert differing == {}
+
+
+def rounded(rows: list[str]) -> list[str]:
+    """Rows without the last digits of percentiles and averages (K13)."""
+    return [re.sub(r"-?\d+\.\d+(e[-+]?\d+)?", lambda number: f"{float(number[0]):.10g}", row) for row in rows]
