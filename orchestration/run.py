@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -23,6 +24,10 @@ from orchestration import data_folder
 from orchestration.lock import RunUnderWay, only_run
 from orchestration.run_log import ConsoleLog, RunLog, tell_failure
 from orchestration.settings import Settings, load_settings, on_failure_command, set_tool_environment
+
+if TYPE_CHECKING:  # Dagster takes seconds to import
+    from dagster import ExecuteInProcessResult
+    from dagster._utils.error import SerializableErrorInfo
 
 DAGSTER_CONFIG = """\
 # Written by every run (orchestration/run.py).
@@ -46,6 +51,9 @@ event_log_storage:
 """
 
 
+INTERRUPTED = 130
+
+
 class RunFailed(RuntimeError):
     """The run ended without a publication; the message says why."""
 
@@ -64,7 +72,7 @@ def main() -> int:
         print(summary(settings, log, time.monotonic() - begin))
     except KeyboardInterrupt:
         print("\nStopped. The published database is as it was.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except Exception as error:
         reason = explain(error, settings)
         print(f"\nThe run failed. {reason}", file=sys.stderr)
@@ -95,6 +103,8 @@ def run_job(settings: Settings, log: RunLog) -> None:
         )
     if log.failure:
         raise log.failure
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
     if not result.success or log.published is None:
         raise RunFailed(_failure_in(result))
 
@@ -113,15 +123,24 @@ def _keep_quiet() -> None:
     logging.getLogger("dagster_dbt").setLevel(logging.CRITICAL)
 
 
-def _failure_in(result) -> str:
+def _was_interrupted(result: ExecuteInProcessResult) -> bool:
+    """Dagster turns Ctrl-C into the failure of a step."""
+    return any("DagsterExecutionInterruptedError" in error.message for error in _errors_in(result))
+
+
+def _failure_in(result: ExecuteInProcessResult) -> str:
     """Dagster's own words where no step of ours has failed."""
-    for event in result.all_events:
-        if event.is_failure and getattr(event.event_specific_data, "error", None):
-            error = event.event_specific_data.error
-            while error.cause:
-                error = error.cause
-            return error.message.strip()
+    for error in _errors_in(result):
+        while error.cause:
+            error = error.cause
+        return error.message.strip()
     return "Dagster did not run all steps; see `make dev`."
+
+
+def _errors_in(result: ExecuteInProcessResult) -> Iterator[SerializableErrorInfo]:
+    for event in result.all_events:
+        if error := event.is_failure and getattr(event.event_specific_data, "error", None):
+            yield error
 
 
 def explain(error: BaseException, settings: Settings | None) -> str:
@@ -208,4 +227,10 @@ def example_queries(database: os.PathLike | str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == INTERRUPTED:
+        # dbt's threads may still be at work and would be torn down with noise.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -7,6 +7,7 @@ it. What should have been seen is asserted in the tests.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ class Killed:
 
     returncode: int
     link_target: str
+    stderr: str
 
 
 @dataclass
@@ -65,16 +67,16 @@ def run(data_dir: Path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
-def kill_after(data_dir: Path, phase: str, seconds: float) -> Killed:
-    """Start a run and kill it some time after a phase has ended."""
+def kill_after(data_dir: Path, phase: str, seconds: float, by: int = signal.SIGKILL) -> Killed:
+    """Start a run and send it a signal some time after a phase has ended."""
     with start(data_dir) as process:
         for line in process.stdout:
             if line.strip().startswith(phase):
                 time.sleep(seconds)
                 break
-        process.kill()
-        process.wait()
-    return Killed(process.returncode, os.readlink(data_dir / "sales_reports.duckdb"))
+        process.send_signal(by)
+        _, errors = process.communicate()
+    return Killed(process.returncode, os.readlink(data_dir / "sales_reports.duckdb"), errors)
 
 
 def killed_then_run(data_dir: Path) -> DemoRun:
