@@ -308,7 +308,8 @@ def test_snapshots_answer_as_the_reference_does(asker):
             sums(actual, keys, SNAPSHOT_MEASURES),
             sums(asker.grouped(expected, request), keys, SNAPSHOT_MEASURES),
         )
-        assert not any(row["is_stored"] for row in actual)
+        # On a first run only the day that has just ended, which this run is about to store (K7).
+        assert {row["snapshot_date"] for row in actual if row["is_stored"]} <= {crm.today - timedelta(days=1)}
 
 
 def test_snapshots_of_a_close_range_are_where_the_waterfall_begins(asker):
