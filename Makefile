@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run test lint readers dev serve rollback docs catalog lock clean
+.PHONY: help run test lint readers dev serve rollback postgres docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -40,6 +40,9 @@ rollback: .venv/.installed  ## point readers to the build before the current one
 
 catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
 	@$(BIN)/python -m orchestration.catalog $(REPORT)
+
+postgres: .venv/.installed  ## the marts of the last load on SALES_REPORTS_POSTGRES_URL too
+	@$(BIN)/python -m orchestration.tools postgres
 
 docs: .venv/.installed  ## dbt's documentation as one static page
 	@$(BIN)/python -m orchestration.tools docs

@@ -16,19 +16,14 @@ MATERIALIZATION = "report_function"
 
 def is_function(node: Mapping[str, Any]) -> bool:
     """True for a model that is a table function: a report function or one of its helpers."""
-    return (
-        node["resource_type"] == "model" and node["config"]["materialized"] == MATERIALIZATION
-    )
+    return node["resource_type"] == "model" and node["config"]["materialized"] == MATERIALIZATION
 
 
 def function_nodes(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The table functions of a manifest (`manifest.json` as a dict), those that others call first."""
     nodes = {key: node for key, node in manifest["nodes"].items() if is_function(node)}
     order = TopologicalSorter(
-        {
-            key: sorted(set(node["depends_on"]["nodes"]) & nodes.keys())
-            for key, node in sorted(nodes.items())
-        }
+        {key: sorted(set(node["depends_on"]["nodes"]) & nodes.keys()) for key, node in sorted(nodes.items())}
     )
     return [nodes[key] for key in order.static_order()]
 
@@ -45,9 +40,7 @@ def create_function_sql(node: Mapping[str, Any]) -> str:
         raise ValueError(f"{node['name']} has no compiled code; run dbt compile first")
     body = body.replace(f'"{node["database"]}".', "")
     signature = node["config"]["meta"]["function"]["signature"]
-    return (
-        f'create or replace macro "{node["schema"]}"."{node["alias"]}"({signature}) as table\n{body}'
-    )
+    return f'create or replace macro "{node["schema"]}"."{node["alias"]}"({signature}) as table\n{body}'
 
 
 def comment_function_sql(node: Mapping[str, Any]) -> str:

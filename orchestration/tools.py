@@ -1,7 +1,7 @@
-"""Starts other programs on this project: Dagster's UI and daemon, dbt's docs, the SQL linter.
+"""Starts other programs on this project: Dagster's UI and daemon, dbt's docs, the SQL linter, Postgres.
 
 Belongs here: their command lines, and the environment that the settings give them. `make dev`,
-`make serve`, `make docs` and `make lint` come here.
+`make serve`, `make docs`, `make lint` and `make postgres` come here.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from orchestration import data_folder, dbt_runs
+from orchestration.ingest.postgres import copy_raw_tables
 from orchestration.run import prepare_dagster
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, set_tool_environment
 
@@ -52,6 +55,24 @@ def lint(settings: Settings) -> None:
     sys.exit(status)
 
 
+def postgres(settings: Settings) -> None:
+    """The marts of the last load on a Postgres server too: raw tables copied, models built and tested."""
+    if settings.postgres_url is None:
+        raise SettingsError(
+            "Set SALES_REPORTS_POSTGRES_URL to the server, such as postgresql://user@host/database"
+        )
+    if not settings.build_path.exists():
+        raise SettingsError("There are no raw tables yet: `make run` first")
+    with closing(data_folder.open_build(settings.build_path)) as build:
+        copied = copy_raw_tables(build, settings.postgres_url)
+    print(f"Copied      {sum(copied.values()):,} rows of {len(copied)} raw tables")
+    models = dbt_runs.Build(settings, target="postgres")
+    for _ in models.events():
+        pass
+    kinds = Counter(result.kind for result in models.results)
+    print(f"Built       {kinds['model']} models, {kinds['test']} dbt tests passed (schemas core, reports)")
+
+
 def _become(program: Path, *arguments: str) -> None:
     """Replace this process, so that signals reach the program itself."""
     sys.stdout.flush()
@@ -59,7 +80,7 @@ def _become(program: Path, *arguments: str) -> None:
     os.execv(program, [program.name, *arguments])
 
 
-COMMANDS = {"ui": ui, "daemon": daemon, "docs": docs, "lint": lint}
+COMMANDS = {"ui": ui, "daemon": daemon, "docs": docs, "lint": lint, "postgres": postgres}
 
 
 def main(arguments: list[str]) -> int:

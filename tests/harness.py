@@ -72,9 +72,7 @@ def _compile(target: Path, variables: str) -> None:
         "SALES_REPORTS_DBT_PATH": str(scratch / f"{DATABASE}.duckdb"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
-    done = subprocess.run(
-        [str(part) for part in command], env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True)
     if done.returncode:
         shutil.rmtree(scratch)
         raise RuntimeError(f"dbt compile failed:\n{done.stdout}{done.stderr}")
@@ -149,15 +147,12 @@ def _settings(options: Mapping[str, object]) -> Settings:
 # --- comparison -----------------------------------------------------------------------------------
 
 
-def assert_rows_equal(
-    what: str, actual: list[Row], expected: list[Row], measures: Iterable[str]
-) -> None:
+def assert_rows_equal(what: str, actual: list[Row], expected: list[Row], measures: Iterable[str]) -> None:
     """Fail unless both sides hold the same rows; see `row_differences` for how they are matched."""
     differences = row_differences(actual, expected, measures)
     shown = "\n".join(f"  {found['id']}: {found['difference']}" for found in differences[:6])
     assert not differences, (
-        f"{what}: {len(differences)} rows differ "
-        f"({len(expected)} expected, {len(actual)} actual)\n{shown}"
+        f"{what}: {len(differences)} rows differ ({len(expected)} expected, {len(actual)} actual)\n{shown}"
     )
 
 

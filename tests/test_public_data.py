@@ -106,9 +106,7 @@ def test_a_team_filter_takes_in_subteams_only_when_asked(published, region):
 def test_days_to_close_of_won_deals(published):
     call = f"from reports.deal_velocity({YEAR}, group_by := 'none', status := 'won'"
     ((exact,),) = rows(published, f"select average_days_to_close {call})")
-    ((floored,),) = rows(
-        published, f"select average_days_to_close {call}, avg_basis := 'days_to_close')"
-    )
+    ((floored,),) = rows(published, f"select average_days_to_close {call}, avg_basis := 'days_to_close')")
     assert (round(exact, 2), round(floored, 2)) == (52.12, 51.78)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 
-# decisions.md §5; the engine spark is not there yet.
+# decisions.md §5
 NAMES = (
     "SOURCE FILES_DIR DATA_DIR TIME_ZONE CURRENCY FISCAL_YEAR_START_MONTH WEEK_STARTS_ON RUN_TS DEMO_SEED "
     "DEMO_DEALS DEMO_END KEEP_BUILDS MAX_REJECT_SHARE ACCEPT_DROP INCLUDE_PERSONAL_DATA CUSTOM_PROPERTIES "
@@ -89,8 +89,9 @@ def test_an_empty_value_is_none():
         ("DEMO_DEALS", "many", "many"),
         ("MAX_REJECT_SHARE", "5", "share between 0 and 1"),
         ("ACCEPT_DROP", "maybe", "must be 1 or 0"),
-        ("ENGINE", "spark", "must be one of"),
-        ("ENGINE", "postgres", "needs SALES_REPORTS_POSTGRES_URL"),
+        ("ENGINE", "oracle", "must be one of"),
+        ("ENGINE", "spark", "on duckdb only"),
+        ("ENGINE", "postgres", "on duckdb only"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_says_what_is_right(name, value, message):

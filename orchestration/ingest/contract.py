@@ -58,9 +58,7 @@ def _columns(text: str) -> tuple[dict[str, str], frozenset[str]]:
 def _object(name: str, text: str, *, required: bool = False) -> Table:
     columns, needed = _columns(text)
     common, _ = _columns(_COMMON)
-    return Table(
-        name, ("id",), {**common, **columns, **_LOADED}, needed | {"id"}, required, is_object=True
-    )
+    return Table(name, ("id",), {**common, **columns, **_LOADED}, needed | {"id"}, required, is_object=True)
 
 
 def _plain(name: str, key: str, text: str, *, required: bool = False) -> Table:
@@ -128,9 +126,7 @@ _TABLES = [
         "hs_latest_sequence_enrolled_date hs_latest_sequence_finished_date "
         "hs_latest_sequence_unenrolled_date",
     ),
-    _object(
-        "companies", "name s, domain s, industry s, country s, hubspot_owner_id s, createdate t"
-    ),
+    _object("companies", "name s, domain s, industry s, country s, hubspot_owner_id s, createdate t"),
     _object(
         "leads",
         "hs_lead_name s, hs_pipeline s, hs_pipeline_stage s, hubspot_owner_id s, hs_createdate t, "
@@ -164,9 +160,7 @@ _TABLES = [
         "hs_email_reply_count i, hs_email_sent_via s",
     ),
     _object("notes", "*hs_timestamp t, hubspot_owner_id s"),
-    _object(
-        "communications", "*hs_timestamp t, hubspot_owner_id s, hs_communication_channel_type s"
-    ),
+    _object("communications", "*hs_timestamp t, hubspot_owner_id s, hs_communication_channel_type s"),
     _object(
         "conversation_threads",
         "*created_at t, closed_at t, status s, original_channel_id s, assigned_to s, "
