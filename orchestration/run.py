@@ -119,6 +119,8 @@ def prepare_dagster(settings: Settings) -> None:
 def _keep_quiet() -> None:
     """What libraries say to developers is no news to those who run this."""
     warnings.simplefilter("ignore")
+    # In a process of its own, which outlives an interrupted run and would count what dbt left behind.
+    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     logging.getLogger("dagster_dbt").setLevel(logging.CRITICAL)
 
