@@ -112,11 +112,20 @@ team_slices as (
         )
 ),
 
+all_slices as (
+    select * from owner_slices
+    union all
+    select * from team_slices
+),
+
 -- A team's row shows the team's goal if it has one, else its members' goals; all in one, the other way.
 group_slices as (
     select *
-    from (select * from owner_slices union all select * from team_slices) as all_slices
-    qualify kind = case when group_by = 'team' then max(kind) over (partition by group_id) else min(kind) over (partition by group_id) end
+    from all_slices
+    qualify kind = case
+        when group_by = 'team' then max(kind) over (partition by group_id)
+        else min(kind) over (partition by group_id)
+    end
 ),
 
 -- The part of each slice that lies in the range, and of that the part in each bucket.
