@@ -17,7 +17,7 @@ run: .venv/.installed  ## load, build, prove, publish; ends with a summary
 	@$(BIN)/python -m orchestration.run
 
 test: .venv/.installed  ## all tests
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
 
 lint: .venv/.installed .venv-lint/.installed  ## ruff and sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
