@@ -1,6 +1,7 @@
 # make run    raw tables in, proven reports out: data/sales_reports.duckdb
 # make test   all tests
-# Both install what they need into .venv, from requirements.lock, and only when it has changed.
+# Both install what they need into .venv, from requirements.lock (tests and lint: requirements-dev.lock),
+# and only when it has changed.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -16,14 +17,14 @@ help:  ## this list
 run: .venv/.installed  ## load, build, prove, publish; ends with a summary
 	@$(BIN)/python -m orchestration.run
 
-test: .venv/.installed  ## all tests
+test: .venv/.installed-dev  ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
 
-lint: .venv/.installed .venv-lint/.installed  ## ruff and sqlfluff
+lint: .venv/.installed-dev .venv-lint/.installed  ## ruff and sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/python -m orchestration.tools lint
 
-readers: .venv/.installed  ## older DuckDBs, on which tests open the published file
+readers: .venv/.installed-dev  ## older DuckDBs, on which tests open the published file
 	@for version in 1.4 1.5; do \
 		test -x .venv-duckdb-$$version/bin/python || $(BIN)/python -m venv .venv-duckdb-$$version; \
 		$(UV) pip install --quiet --python .venv-duckdb-$$version/bin/python "duckdb==$$version.*" || exit 1; \
@@ -49,6 +50,7 @@ docs: .venv/.installed  ## dbt's documentation as one static page
 
 lock: .venv/.installed  ## pin the newest versions that requirements.in allows
 	@$(UV) $(COMPILE) --upgrade requirements.in -o requirements.lock
+	@$(UV) $(COMPILE) --upgrade requirements-dev.in -o requirements-dev.lock
 	@$(UV) $(COMPILE) --upgrade requirements-lint.in -o requirements-lint.lock
 
 clean:  ## remove what can be made again; kept history and published builds stay
@@ -60,6 +62,10 @@ clean:  ## remove what can be made again; kept history and published builds stay
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(UV) || $(BIN)/python -m pip install -qq --disable-pip-version-check uv
 	@$(UV) pip install --quiet --python $(BIN)/python -r requirements.lock
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock .venv/.installed
+	@$(UV) pip install --quiet --python $(BIN)/python -r requirements-dev.lock
 	@touch $@
 
 .venv-lint/.installed: requirements-lint.lock .venv/.installed
