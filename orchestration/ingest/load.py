@@ -41,7 +41,7 @@ from orchestration.settings import PROJECT_ROOT, WEEK_STARTS, Settings
 LOADED, NOT_DELIVERED = "loaded", "not delivered"
 NO_PORTAL = "default"  # the portal of a source without an account table
 # What a build does not say about itself: secrets, and where it was written.
-_UNSAID_SETTINGS = {"postgres_url", "on_failure", "data_dir"}
+_UNSAID_SETTINGS = {"postgres_url", "on_failure", "data_dir", "hubspot_token"}
 
 
 @dataclass(frozen=True)
