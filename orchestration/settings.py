@@ -1,7 +1,7 @@
 """Every setting of a run, read from the environment in one place.
 
 Belongs here: names, defaults, validation and error messages of `SALES_REPORTS_*` (list: README and
-`decisions.md` §5). Nothing else in the project reads the environment. An unknown `SALES_REPORTS_*`
+`decisions.md` §5) and of HUBSPOT_TOKEN, which keeps the name that people know. Nothing else in the project reads the environment. An unknown `SALES_REPORTS_*`
 name is an error, because a misspelt setting would otherwise be ignored in silence.
 """
 
@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PREFIX = "SALES_REPORTS_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("demo", "files")
+SOURCES = ("demo", "files", "hubspot")
 ENGINES = ("duckdb", "postgres", "spark")
 BUILT_ENGINES = ("duckdb",)
 WEEK_STARTS = ("monday", "sunday", "iso")
+HUBSPOT_API_VERSIONS = ("2026-09", "v3")
+TOKEN_NAME = "HUBSPOT_TOKEN"
 
 
 class SettingsError(ValueError):
@@ -49,6 +52,11 @@ class Settings:
     engine: str = "duckdb"
     postgres_url: str | None = None
     on_failure: str | None = None
+    hubspot_token: str | None = field(default=None, repr=False)
+    hubspot_url: str = "https://api.hubapi.com"
+    hubspot_api_version: str = HUBSPOT_API_VERSIONS[0]
+    hubspot_requests_per_10_s: int = 190
+    hubspot_full_refresh: bool = False
 
     @property
     def build_path(self) -> Path:
@@ -141,6 +149,18 @@ def _choice(*allowed: str):
     return read
 
 
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://api.hubapi.com")
+    if parts.username or parts.password:
+        raise ValueError(f"must hold no user and no password; the token goes into {TOKEN_NAME}")
+    # A token must not cross a network unencrypted; the simulator listens on this machine only.
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("must begin with https:// (http:// is for the simulator on this machine)")
+    return text.rstrip("/")
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -165,6 +185,10 @@ _READERS = {
     "engine": _choice(*ENGINES),
     "postgres_url": str,
     "on_failure": str,
+    "hubspot_url": _url,
+    "hubspot_api_version": _choice(*HUBSPOT_API_VERSIONS),
+    "hubspot_requests_per_10_s": _integer(10, 190),
+    "hubspot_full_refresh": _flag,
 }
 
 # Names with the prefix that this project sets itself, for dbt (profiles.yml).
@@ -193,6 +217,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         problems.append(
             "SALES_REPORTS_SOURCE=files needs SALES_REPORTS_FILES_DIR, the folder with one file per table"
         )
+    if token := environment.get(TOKEN_NAME, "").strip():
+        values["hubspot_token"] = token
+        # It becomes a header line; and no message may quote it.
+        if not (token.isascii() and token.isprintable()) or " " in token:
+            problems.append(f"{TOKEN_NAME} holds characters that no token has; copy it once more")
+    elif values.get("source") == "hubspot":
+        problems.append(f"SALES_REPORTS_SOURCE=hubspot needs {TOKEN_NAME}. {how_to_get_a_token()}")
     if values.get("engine", "duckdb") not in BUILT_ENGINES:
         problems.append(
             f"SALES_REPORTS_ENGINE={values['engine']}: a run builds and publishes on duckdb only so far; "
@@ -201,6 +232,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if problems:
         raise SettingsError("Settings: " + "; ".join(problems))
     return Settings(**values)
+
+
+def how_to_get_a_token() -> str:
+    """One paragraph for whoever has no token, or a wrong one: where to get it and which scopes it needs."""
+    from orchestration.ingest.hubspot.objects import OPTIONAL_SCOPES, REQUIRED_SCOPES  # only when needed
+
+    return (
+        "In HubSpot, open Settings > Integrations > Service Keys (or Private Apps), create a key with the "
+        f"scopes {', '.join(REQUIRED_SCOPES)}; for all reports also {', '.join(OPTIONAL_SCOPES)}; "
+        f"then set {TOKEN_NAME} to it"
+    )
 
 
 def on_failure_command() -> str | None:

@@ -15,7 +15,8 @@ from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_s
 NAMES = (
     "SOURCE FILES_DIR DATA_DIR TIME_ZONE CURRENCY FISCAL_YEAR_START_MONTH WEEK_STARTS_ON RUN_TS DEMO_SEED "
     "DEMO_DEALS DEMO_END KEEP_BUILDS MAX_REJECT_SHARE ACCEPT_DROP INCLUDE_PERSONAL_DATA CUSTOM_PROPERTIES "
-    "ENGINE POSTGRES_URL ON_FAILURE"
+    "ENGINE POSTGRES_URL ON_FAILURE "
+    "HUBSPOT_URL HUBSPOT_API_VERSION HUBSPOT_REQUESTS_PER_10_S HUBSPOT_FULL_REFRESH"
 ).split()
 
 
@@ -24,7 +25,8 @@ def read(**values: str) -> Settings:
 
 
 def test_there_is_a_setting_for_every_name_and_no_other():
-    assert {field.name for field in fields(Settings)} == {name.lower() for name in NAMES}
+    named = {name.lower() for name in NAMES} | {"hubspot_token"}  # whose name is HUBSPOT_TOKEN
+    assert {field.name for field in fields(Settings)} == named
 
 
 def test_without_any_the_demo_goes_into_data():
@@ -92,11 +94,31 @@ def test_an_empty_value_is_none():
         ("ENGINE", "oracle", "must be one of"),
         ("ENGINE", "spark", "on duckdb only"),
         ("ENGINE", "postgres", "on duckdb only"),
+        ("SOURCE", "hubspot", "needs HUBSPOT_TOKEN.*crm.objects.deals.read"),
+        ("HUBSPOT_URL", "api.hubapi.com", "must be an address"),
+        ("HUBSPOT_URL", "http://api.hubapi.com", "must begin with https"),
+        ("HUBSPOT_URL", "https://me:word@api.hubapi.com", "the token goes into HUBSPOT_TOKEN"),
+        ("HUBSPOT_API_VERSION", "v2", "must be one of: 2026-09, v3"),
+        ("HUBSPOT_REQUESTS_PER_10_S", "500", "must be 10 to 190"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_says_what_is_right(name, value, message):
     with pytest.raises(SettingsError, match=message):
         read(**{name: value})
+
+
+def test_the_hubspot_token_is_read_and_never_said():
+    token = "pat-eu1-planted"
+    settings = load_settings({"SALES_REPORTS_SOURCE": "hubspot", "HUBSPOT_TOKEN": f" {token}\n"})
+    assert settings.hubspot_token == token
+    assert token not in repr(settings) and token not in str(settings)
+
+
+@pytest.mark.parametrize("broken", ["pat-eu1\nplanted", "pat eu1 planted", "pat-eu1-plantéd"])
+def test_a_broken_hubspot_token_is_refused_without_being_quoted(broken):
+    with pytest.raises(SettingsError, match="HUBSPOT_TOKEN holds characters that no token has") as caught:
+        load_settings({"SALES_REPORTS_SOURCE": "hubspot", "HUBSPOT_TOKEN": broken})
+    assert "plant" not in str(caught.value)
 
 
 def test_all_problems_come_in_one_message():
