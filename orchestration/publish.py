@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration import published_catalog
 from orchestration.report_functions import (
     comment_function_sql,
     create_function_sql,
@@ -66,7 +67,7 @@ def publish(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     nodes = published_nodes(manifest)
     functions = function_nodes(manifest)
     try:
-        row_counts = write_database(settings.build_path, scratch, nodes, functions)
+        row_counts = write_database(settings.build_path, scratch, nodes, functions, manifest)
         _sync(scratch)
         os.replace(scratch, path)
         _sync(folder)
@@ -93,10 +94,12 @@ def write_database(
     target: Path,
     nodes: Iterable[Mapping[str, Any]],
     functions: Iterable[Mapping[str, Any]],
+    manifest: Mapping[str, Any] | None = None,
 ) -> dict[str, int]:
     """Copy tables with their comments and create the report functions in a new database file.
 
-    Returns the rows by `schema.table`. The build is opened read-only.
+    With a manifest, what it says about the reports and what the checks found is written too. Returns
+    the rows by `schema.table` of the build's own tables. The build is opened read-only.
     """
     row_counts = {}
     with duckdb.connect() as connection:
@@ -119,6 +122,8 @@ def write_database(
         for node in functions:
             connection.execute(create_function_sql(node))
             connection.execute(comment_function_sql(node))
+        if manifest is not None:
+            published_catalog.write(connection, manifest, "build")
         connection.execute("commit")
         connection.execute("checkpoint published")
         connection.execute("use memory")
@@ -203,6 +208,7 @@ def withdraw_verdict(connection: duckdb.DuckDBPyConnection) -> None:
     """The build is about to change: what was found about it no longer counts."""
     connection.execute("create schema if not exists audit")
     connection.execute("create or replace table audit.passed (step text)")
+    published_catalog.forget_checks(connection)
 
 
 def record_verdict(connection: duckdb.DuckDBPyConnection, step: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from orchestration import checks, data_folder, dbt_runs, publish
+from orchestration import checks, data_folder, dbt_runs, publish, published_catalog
 from orchestration.checks.proof import prove as prove_build
 from orchestration.compiled import Project
 from orchestration.ingest.history import SNAPSHOT_COLUMNS, store_snapshots
@@ -71,6 +71,9 @@ def build_models(
         log.nodes = build.results
         if not selection:
             with closing(data_folder.open_build(settings.build_path)) as connection:
+                published_catalog.record_tests(
+                    connection, build.results, dbt_runs.compiled_manifest(settings)
+                )
                 publish.record_verdict(connection, "models")
         kinds = Counter(result.kind for result in build.results)
         phase.words = f"{kinds['model'] + kinds['seed']} built, {kinds['test']} dbt tests passed"
@@ -87,6 +90,7 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
             checks.record_warnings(connection, results)
             broken = [result for result in results if result.blocks]
             if not broken:
+                published_catalog.record_invariants(connection, results)
                 publish.record_verdict(connection, "invariants")
         log.invariants = results
         yield from results

@@ -111,7 +111,8 @@ def test_readers_find_tables_functions_and_nothing_internal(settings, build):
         views = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
         rows = connection.execute("from reports.deals(date '2026-01-01', date '2026-02-01')").fetchall()
     assert {name for (name,) in schemas} == {"core", "reports"}
-    assert set(tables) == {("core", "dim_owners"), ("reports", "rpt_deals")}
+    described = {("core", "dim_reports"), ("core", "fct_checks")}
+    assert set(tables) == {("core", "dim_owners"), ("reports", "rpt_deals")} | described
     assert views == []
     assert rows == [("owner", 1)]
     assert b"secret@example.com" not in published.path.read_bytes()
