@@ -1,8 +1,9 @@
 """Every setting of a run, read from the environment in one place.
 
 Belongs here: names, defaults, validation and error messages of `SALES_REPORTS_*` (list: README and
-`decisions.md` §5) and of HUBSPOT_TOKEN, which keeps the name that people know. Nothing else in the project reads the environment. An unknown `SALES_REPORTS_*`
-name is an error, because a misspelt setting would otherwise be ignored in silence.
+`decisions.md` §5) and of HUBSPOT_TOKEN, which keeps the name that people know. Nothing else in the
+project reads the environment. An unknown `SALES_REPORTS_*` name is an error, because a misspelt
+setting would otherwise be ignored in silence.
 """
 
 from __future__ import annotations
