@@ -25,11 +25,11 @@ _REPORT_COLUMNS = {
     "report": ("varchar", "The mart of the report, in schema reports."),
     "function_name": (
         "varchar",
-        "The function that answers with the report; NULL where there is only a mart.",
+        "The function that answers with it; NULL where there is only a mart.",
     ),
     "rows_function_name": (
         "varchar",
-        "The function that answers with its single records, where there is one.",
+        "The function that gives its single records, if any.",
     ),
     "report_number": ("integer", "HubSpot's order of the reports, 1 to 25; tabs of one report share it."),
     "title": ("varchar", "HubSpot's name of the report."),
@@ -47,7 +47,7 @@ _CHECK_COLUMNS = {
     "check_name": ("varchar", "Name of the check: a sentence with underscores."),
     "words": (
         "varchar",
-        "The law in words, with the place in the specification; NULL where the name says it.",
+        "The law in words; NULL where the name says it.",
     ),
     "is_blocking": ("boolean", "Whether a build that fails it is not published."),
     "is_passed": ("boolean", "Whether it held in this build."),
@@ -79,8 +79,8 @@ def record_invariants(connection: duckdb.DuckDBPyConnection, results: Iterable[R
 
 def forget_checks(connection: duckdb.DuckDBPyConnection) -> None:
     """The build is about to change: what its checks found no longer counts. Needs the schema `audit`."""
-    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in _CHECK_COLUMNS.items())
-    connection.execute(f"create or replace table audit.checks ({columns})")
+    typed = ", ".join(f"{name} {kind}" for name, (kind, _) in _CHECK_COLUMNS.items())
+    connection.execute(f"create or replace table audit.checks ({typed})")
 
 
 def write(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], build: str) -> None:
