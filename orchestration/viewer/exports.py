@@ -64,6 +64,7 @@ class View:
     sql: str
     time_zone: str
     currency: str | None
+    group_by: str | None = None
 
     def file_name(self, ending: str) -> str:
         """Such as `deals_won_and_lost.csv`; never with letters that a file system minds."""
@@ -75,7 +76,7 @@ def as_csv(rows: pyarrow.Table) -> bytes:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow([_harmless(name) for name in rows.column_names])
-    for row in _rows(rows):
+    for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
         writer.writerow([_csv_value(value) for value in row])
     return buffer.getvalue().encode("utf-8-sig")
 
@@ -163,20 +164,18 @@ def _wrapped(parts: Sequence[str], width: int = 130) -> list[str]:
 def _write_rows(workbook: xlsxwriter.Workbook, rows: pyarrow.Table, view: View) -> None:
     sheet = workbook.add_worksheet("Report")
     heading = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
-    texts = [
-        formats.heading(column.name) + (" (h:mm:ss)" if _is_duration(column) else "")
-        for column in rows.schema
-    ]
-    cell_formats = [_cell_format(column, view.currency) for column in rows.schema]
-    for index, (text, cell_format) in enumerate(zip(texts, cell_formats, strict=True)):
+    for index, column in enumerate(rows.schema):
+        text = formats.heading(column.name, view.group_by) + (" (h:mm:ss)" if _is_duration(column) else "")
         sheet.write_string(0, index, text, heading)
+        cell_format = _cell_format(column, view.currency)
         style = workbook.add_format({"num_format": cell_format}) if cell_format else None
         sheet.set_column(index, index, _column_width(text, rows.column(index)), style)
     zone = ZoneInfo(view.time_zone)
-    duration = [_is_duration(column) for column in rows.schema]
-    for number, row in enumerate(_rows(rows), start=1):
-        for index, value in enumerate(row):
-            _write_cell(sheet, number, index, value, zone, duration[index])
+    for index, column in enumerate(rows.schema):
+        is_duration = _is_duration(column)
+        for number, value in enumerate(rows.column(index).to_pylist(), start=1):
+            shown = formats.words(value, column.name) if isinstance(value, str) else value
+            _write_cell(sheet, number, index, shown, zone, is_duration)
     sheet.freeze_panes(1, 0)
     if rows.num_rows:
         sheet.autofilter(0, 0, rows.num_rows, rows.num_columns - 1)
@@ -210,12 +209,15 @@ def _cell_format(column: pyarrow.Field, currency: str | None) -> str | None:
         return "yyyy-mm-dd"
     if not _is_number(column):
         return None
+    money = f"#,##0.00 [${currency}]" if currency else "#,##0.00"
     return {
         "duration": "[h]:mm:ss",
-        "money": f"#,##0.00 [${currency}]" if currency else "#,##0.00",
+        "money": money,
+        "money_per_day": money,
         "percent": "0.0%",
+        "days": "#,##0.0",
         "count": "#,##0",
-    }.get(formats.kind(column.name), "#,##0.0##")
+    }.get(formats.kind(column.name), "#,##0.00")
 
 
 def _is_number(column: pyarrow.Field) -> bool:
@@ -276,7 +278,3 @@ def _fixed_size(specification: dict[str, Any]) -> dict[str, Any]:
     fixed_specification = fixed(specification)
     fixed_specification.pop("autosize", None)  # fits a page; a picture grows with what it shows
     return fixed_specification | data
-
-
-def _rows(rows: pyarrow.Table) -> Sequence[tuple[Any, ...]]:
-    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))

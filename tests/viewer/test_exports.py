@@ -11,6 +11,7 @@ import csv
 import io
 import struct
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from xml.etree import ElementTree
@@ -152,6 +153,11 @@ class Workbook:
             formats += [self._formats[int(column.get("style", 0))]] * span
         return formats
 
+    def cell_format(self, reference: str) -> str:
+        cells = self._xml("xl/worksheets/sheet1.xml").iter(f"{SHEET}c")
+        (cell,) = [cell for cell in cells if cell.get("r") == reference]
+        return self._formats[int(cell.get("s", 0))]
+
     def frozen_rows(self) -> str | None:
         pane = self._xml("xl/worksheets/sheet1.xml").find(f".//{SHEET}pane")
         return None if pane is None or pane.get("state") != "frozen" else pane.get("ySplit")
@@ -190,6 +196,15 @@ def test_excel_shows_units_and_keeps_the_heading_in_sight():
         "0",
         "[h]:mm:ss",
     ]
+    assert workbook.cell_format("E2") == "0.0%"
+    assert workbook.cell_format("F2") == "yyyy-mm-dd"
+
+
+def test_excel_has_the_words_of_the_page():
+    rows = pyarrow.table({"group_label": ["Zoë"], "category": ["auto_close_date"], "deal_name": ["a_b"]})
+    heading, row = Workbook(as_excel(rows, replace(VIEW, group_by="team"))).rows(1)
+    assert heading[:3] == ["Team", "Category", "Deal"]
+    assert row[:3] == ["Zoë", "Close date set on closing", "a_b"]
 
 
 def test_excel_tells_what_it_shows():
