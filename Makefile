@@ -8,7 +8,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run test lint readers dev serve rollback postgres docs catalog lock clean
+.PHONY: help run test lint readers dev serve rollback forget postgres docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -38,6 +38,9 @@ serve: .venv/.installed  ## run the daily schedule, unattended and without a UI
 
 rollback: .venv/.installed  ## point readers to the build before the current one
 	@$(BIN)/python -m orchestration.publish
+
+forget: .venv/.installed  ## remove a person everywhere: CONTACT=<record id>
+	@$(BIN)/python -m orchestration.forget $(CONTACT)
 
 catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
 	@$(BIN)/python -m orchestration.catalog $(REPORT)

@@ -21,6 +21,8 @@ from typing import Any
 import duckdb
 
 from orchestration import published_catalog
+from orchestration.ingest.history import last_forgotten
+from orchestration.ingest.load import load_id
 from orchestration.report_functions import (
     comment_function_sql,
     create_function_sql,
@@ -162,9 +164,13 @@ def builds(settings: Settings) -> list[Path]:
 
 
 def prune(settings: Settings) -> list[Path]:
-    """Remove all but the newest `keep_builds` builds, never the one that readers see."""
+    """Remove all but the newest `keep_builds` builds, and those from before somebody was forgotten;
+    never the one that readers see."""
     current = current_build(settings)
-    removed = [path for path in builds(settings)[settings.keep_builds :] if path != current]
+    forgotten_at = last_forgotten(settings.history_path)
+    oldest = load_id(forgotten_at) if forgotten_at else ""
+    kept = [path for path in builds(settings) if path.stem >= oldest][: settings.keep_builds]
+    removed = [path for path in builds(settings) if path not in kept and path != current]
     for path in removed:
         path.unlink()
     return removed

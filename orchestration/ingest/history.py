@@ -3,14 +3,15 @@
 Belongs here: the file `history.duckdb`, its format, its migrations, and everything that reads or
 writes it. It holds, by source and portal, every property version ever seen, the stretches of history
 that were lost before we saw them, the states of owners, teams, pipelines, stages and goals, and
-stored snapshots. Rows are added; nothing that was once written is changed or removed. It is part of
-the input of a build and the one file to back up.
+stored snapshots. Rows are added; nothing that was once written is changed or removed, with one
+exception: a person who is forgotten (`make forget`). It is part of the input of a build and the one
+file to back up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ import duckdb
 from orchestration.ingest.accept import Accepted
 from orchestration.ingest.contract import INSTANT, TABLES, VERSION_CAP, Table
 from orchestration.ingest.delivery import LoadError
+from orchestration.ingest.forgotten import PERSON
 from orchestration.ingest.values import literal, quoted
 
 SNAPSHOT_COLUMNS = (
@@ -126,6 +128,15 @@ MIGRATIONS: list[list[str]] = [
             hs_goal_target_group_id varchar, hs_goal_target_currency_code varchar,
             hs_kpi_metric_type varchar, hs_kpi_object_type varchar, hs_kpi_property_name varchar,
             hs_kpi_time_property_name varchar, hs_kpi_is_team_rollup varchar
+        )
+        """,
+    ],
+    [
+        # People who were forgotten (contact), and records that spoke of them (call, email, …).
+        f"""
+        create table history.forgotten (
+            {_OWNED}, object_type varchar not null, object_id varchar not null,
+            forgotten_at timestamptz not null
         )
         """,
     ],
@@ -387,11 +398,46 @@ class KeptHistory:
             where age = 1 and not is_there and {"true" if marks else "false"}
         """
 
+    # --- people who were forgotten ---
+
+    def forgotten(self) -> list[tuple[str, str]]:
+        """(type, id) of people and of records that spoke of them."""
+        return self.connection.execute(
+            f"select distinct object_type, object_id from history.forgotten where {self._own}"
+        ).fetchall()
+
+    def forget(self, contact_ids: Sequence[str], mentions: Sequence[tuple[str, str]], now: datetime) -> int:
+        """Remove the versions of a person's contacts, for good; returns their number.
+
+        The ids stay on a list, so that no later load brings the person back.
+        """
+        listed = [(PERSON, id_) for id_ in contact_ids] + list(mentions)
+        self.connection.execute(
+            f"insert into history.forgotten by name "
+            f"select {self._owner}, unnest($types) as object_type, unnest($ids) as object_id, "
+            f"$now as forgotten_at",
+            {"types": [type_ for type_, _ in listed], "ids": [id_ for _, id_ in listed], "now": now},
+        )
+        theirs = f"{self._own} and table_name = 'contact_property_history' and list_contains($ids, object_id)"
+        self.connection.execute(f"delete from history.history_gaps where {theirs}", {"ids": contact_ids})
+        (count,) = self.connection.execute(
+            f"delete from history.property_versions where {theirs}", {"ids": contact_ids}
+        ).fetchone()
+        return count
+
     # --- stored snapshots ---
 
     def stored_snapshots(self) -> str:
         """Query of `_stored_snapshots` (K7)."""
         return f"select {', '.join(SNAPSHOT_COLUMNS)} from history.stored_snapshots where {self._own}"
+
+
+def last_forgotten(history_path: Path) -> datetime | None:
+    """The instant at which somebody was last forgotten, in any account of the file; None for never."""
+    if not history_path.exists():
+        return None
+    with closing(duckdb.connect()) as connection, attached(connection, history_path):
+        return connection.execute("select max(forgotten_at) from history.forgotten").fetchone()[0]
 
 
 def store_snapshots(

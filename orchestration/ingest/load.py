@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,7 @@ from orchestration.ingest.contract import (
     Table,
 )
 from orchestration.ingest.delivery import Delivery, LoadError, Unreadable, python_rows
+from orchestration.ingest.forgotten import FORGOTTEN_LISTS, take_out
 from orchestration.ingest.history import KeptHistory, attached, transaction
 from orchestration.ingest.values import literal, quoted
 from orchestration.settings import PROJECT_ROOT, WEEK_STARTS, Settings
@@ -142,7 +143,7 @@ class _LoadStep:
         self.settings = settings
         self.now = now
         self.fill_required = fill_required
-        self.load_id = f"{now:%Y%m%dT%H%M%S.%fZ}"
+        self.load_id = load_id(now)
         self.problems = list(delivery.problems)
         self.notes = list(delivery.notes)
         self.accepted: dict[str, Accepted] = {}
@@ -364,6 +365,7 @@ class _LoadStep:
         try:
             with attached(self.connection, history_path):
                 history = KeptHistory(self.connection, self.settings.source, self.portal_id)
+                self.leave_out(history.forgotten())
                 with transaction(self.connection):
                     self.keep(history)
                 with transaction(self.connection):
@@ -371,6 +373,29 @@ class _LoadStep:
                     return self.write_rejects(rejects_dir)
         except (OSError, duckdb.OperationalError, duckdb.FatalException) as error:
             raise LoadError([f"writing failed: {_first_line(error)}"]) from error
+
+    def leave_out(self, forgotten: Sequence[tuple[str, str]]) -> None:
+        """People who were forgotten count as not offered; no text of rejects is kept where they were."""
+        if not forgotten:
+            return
+        relations = {name: accepted.relation for name, accepted in self.accepted.items()}
+        for name, gone in take_out(self.connection, relations, forgotten).items():
+            accepted, its = self.accepted[name], f"table_name = {literal(name)}"
+            # A record's id in rejects is its key, the parts parted by a slash.
+            people = "(select list(id) from forgotten_people)"
+            theirs = f"{its} and list_has_any(string_split(record_id, '/'), {people})"
+            (rejected,) = self.execute(f"delete from rejected_rows where {theirs}").fetchone()
+            self.execute(f"delete from rejected_values where {theirs}")
+            self.execute(f"update rejected_rows set raw = null where {its}")
+            self.execute(f"update rejected_values set raw_text = null where {its}")
+            accepted.offered -= gone + rejected
+            accepted.rejected -= rejected
+            self.summaries[name] = replace(
+                self.summaries[name],
+                offered=accepted.offered,
+                loaded=accepted.loaded,
+                rejected=accepted.rejected,
+            )
 
     def keep(self, history: KeptHistory) -> None:
         for name, accepted in self.accepted.items():
@@ -540,8 +565,13 @@ class _LoadStep:
 
     def drop_temporary_tables(self) -> None:
         relations = [accepted.relation for accepted in self.accepted.values()]
-        for name in (*relations, "rejected_rows", "rejected_values", "fresh_versions"):
+        for name in (*relations, "rejected_rows", "rejected_values", "fresh_versions", *FORGOTTEN_LISTS):
             self.execute(f"drop table if exists temp.{name}")
+
+
+def load_id(now: datetime) -> str:
+    """The name of the load at an instant, and of the build made of it; they sort by time."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
 
 
 @cache

@@ -1,11 +1,13 @@
 """Which module fills `raw_hubspot`: the one that bears the source's name.
 
 Belongs here: finding it. A new source is one module `orchestration/ingest/<source>` with a function
-`read(settings, now) -> Delivery`, and its name in `settings.SOURCES`; nothing else changes.
+`read(settings, now) -> Delivery`, and its name in `settings.SOURCES`; nothing else changes. One that
+keeps data of its own also has `forget(settings, contact_ids)`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import import_module
 
@@ -17,3 +19,10 @@ def read_source(settings: Settings, now: datetime) -> Delivery:
     """What the chosen source has at the instant `now`."""
     source = import_module(f"orchestration.ingest.{settings.source}")
     return source.read(settings, now)
+
+
+def forget_in_source(settings: Settings, contact_ids: Sequence[str]) -> None:
+    """Remove contacts from what the chosen source keeps in the data folder, if it keeps anything."""
+    source = import_module(f"orchestration.ingest.{settings.source}")
+    if hasattr(source, "forget"):
+        source.forget(settings, contact_ids)
