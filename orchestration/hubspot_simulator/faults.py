@@ -1,0 +1,143 @@
+"""What goes wrong on the way: faults by a seed, or one by one.
+
+Belongs here: kinds of faults, when they strike, and what they do to an answer. What HubSpot does by
+its own rules (limits, scopes, index lag) is elsewhere; here is what may happen at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from random import Random
+
+from starlette.responses import PlainTextResponse, Response
+
+from .errors import expired_token, json_response, server_error, too_many
+
+
+class ConnectionCut(Exception):
+    """The connection ends in the middle of an answer."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong with one request.
+
+    kind: `429` (policy, with or without Retry-After), `5xx` (status), `odd_error` (a body that is not
+    HubSpot's schema, or no JSON), `hang` (a status, silence for `seconds`, then a cut), `cut` (half a
+    body).
+    """
+
+    kind: str
+    status: int = 500
+    policy: str = "TEN_SECONDLY_ROLLING"
+    retry_after: int | None = None
+    seconds: float = 0.0
+
+    def instead(self) -> Response | None:
+        """The answer that comes instead of the real one; None where the real one is only spoilt."""
+        match self.kind:
+            case "429":
+                return too_many(self.policy, self.retry_after).response()
+            case "5xx":
+                return server_error(self.status).response()
+            case "odd_error":
+                return _odd_error(self.status)
+        return None
+
+    async def send(self, response: Response, scope, receive, send) -> None:
+        """Send an answer as this fault lets it through. Raises ConnectionCut."""
+        if self.kind not in ("hang", "cut"):
+            await response(scope, receive, send)
+            return
+        # Without a start of the answer uvicorn would send a 500 of its own.
+        start = {"status": response.status_code, "headers": response.raw_headers}
+        await send({"type": "http.response.start", **start})
+        if self.kind == "hang":
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            await asyncio.sleep(self.seconds)
+        else:
+            half = bytes(response.body)[: len(response.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+        raise ConnectionCut
+
+
+def _odd_error(status: int) -> Response:
+    """Error bodies as gateways and old endpoints write them (issue 4: decide by status)."""
+    match status:
+        case 502:
+            return PlainTextResponse("<html><body>Bad Gateway</body></html>", status, media_type="text/html")
+        case 503:
+            return Response(b"", status)
+        case 504:
+            return json_response(["upstream request timeout"], status)
+    return json_response(
+        {"error": {"code": status}, "message": None, "context": "{missingScopes=[x]}"}, status
+    )
+
+
+KINDS = ("429", "5xx", "odd_error", "hang", "cut")
+
+
+class Faults:
+    """Which requests meet with a fault.
+
+    `rate` is the share of requests that do, `kinds` which ones, both decided by `seed`; `plan` puts
+    single faults before the next requests. `missing_scopes` are answered with 403, `expired` with 401, and
+    each page of a list repeats the last `overlap` records of the page before.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        rate: float = 0.0,
+        kinds: Iterable[str] = KINDS,
+        missing_scopes: Iterable[str] = (),
+        overlap: int = 0,
+        hang_seconds: float = 0.2,
+    ) -> None:
+        self.rate, self.kinds, self.overlap = rate, tuple(kinds), overlap
+        self.missing_scopes = set(missing_scopes)
+        self.expired = False
+        self.hang_seconds = hang_seconds
+        self.struck: deque[Fault] = deque(maxlen=10_000)
+        self._random = Random(seed)
+        self._planned: deque[Fault | None] = deque()
+
+    def plan(self, *faults: Fault | None) -> None:
+        """The next requests meet with these, one each; None lets one through."""
+        self._planned.extend(faults)
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self.rate, self.overlap, self.expired = 0.0, 0, False
+        self.missing_scopes.clear()
+        self._planned.clear()
+
+    def next(self) -> Fault | None:
+        """The fault of a request that comes in now."""
+        fault = self._planned.popleft() if self._planned else self._drawn()
+        if fault is not None:
+            self.struck.append(fault)
+        return fault
+
+    def check_token(self) -> None:
+        """Raises 401 while the token is expired."""
+        if self.expired:
+            raise expired_token()
+
+    def _drawn(self) -> Fault | None:
+        if not self.rate or self._random.random() >= self.rate:
+            return None
+        kind = self._random.choice(self.kinds)
+        policy = self._random.choice(("SECONDLY", "TEN_SECONDLY_ROLLING"))
+        return Fault(
+            kind,
+            status=self._random.choice((500, 502, 503, 504)),
+            policy=policy,
+            retry_after=self._random.choice((None, 1)),
+            seconds=self.hang_seconds,
+        )
