@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 import httpx
 
 from orchestration.ingest.hubspot.http import Http, HubSpotError, NotFound, Refused, Statistics, Unavailable
-from orchestration.ingest.hubspot.objects import MERGED_IDS, NAMES, SCOPES, crm_objects
+from orchestration.ingest.hubspot.objects import MERGED_IDS, NAMES, SCOPES, modified_property
 from orchestration.settings import Settings
 
 Json = dict[str, Any]
@@ -95,7 +96,13 @@ class HubSpot:
         return self._pages(self._path("owners"), params, "owners")
 
     def teams(self) -> list[Json]:
-        return self._all("teams")
+        """Teams, with parentTeamId where the account has the teams API, a beta; else without."""
+        try:
+            return self._all("teams")
+        except Unavailable as error:
+            if error.scopes:
+                raise
+            return self._all("user_teams")
 
     def pipelines(self, object_type: str) -> list[Json]:
         """Pipelines with their stages, unpaged."""
@@ -176,24 +183,25 @@ class HubSpot:
         found = {str(record["id"]): record for record in _results(answer)}
         missing, _ = _batch_errors(answer, "ids")
         merged = _merged_ids(found.values())
-        # Whoever is not accounted for was merged, could not be read for a moment, or is gone: HubSpot says
+        # Who is not accounted for was merged, could not be read for a moment, or is gone: HubSpot says
         # which when asked about it alone.
         for id_ in asked:
-            if id_ in found or id_ in missing:
-                continue
-            if id_ in merged:
+            if id_ in found or id_ in missing or id_ in merged:
                 continue
             record = self._single(object_type, id_, body)
             if record is None:
                 missing.add(id_)
-            else:
-                found.setdefault(str(record["id"]), record)
-                merged[id_] = str(record["id"])
-        order = dict.fromkeys(merged.get(id_, id_) if id_ not in found else id_ for id_ in asked)
+                continue
+            answered = str(record["id"])
+            found.setdefault(answered, record)
+            if answered != id_:
+                merged[id_] = answered
+        gone = [id_ for id_ in asked if id_ not in found]
+        order = dict.fromkeys(id_ if id_ in found else merged.get(id_) for id_ in asked)
         batch = Batch(
-            records=[found[id_] for id_ in order if id_ in found],
-            missing=[id_ for id_ in asked if id_ in missing and id_ not in found],
-            merged={id_: merged[id_] for id_ in asked if id_ in merged and id_ not in found},
+            records=[found[id_] for id_ in order if id_],
+            missing=[id_ for id_ in gone if id_ not in merged],
+            merged={id_: merged[id_] for id_ in gone if id_ in merged},
         )
         self.statistics.count(rows=len(batch.records))
         return batch
@@ -207,7 +215,7 @@ class HubSpot:
         than this `until`; one that the index learns of late is in it too, as long as the windows overlap
         by more than the index lags (and the clocks differ).
         """
-        modified = crm_objects()[object_type].modified
+        modified = modified_property(object_type)
         last = 0
         while True:
             filters = [
@@ -232,9 +240,7 @@ class HubSpot:
             if not _next_page(answer):
                 return
             if not ids:
-                raise HubSpotError(
-                    f"HubSpot's search for changed {object_type} gives page after page the same"
-                )
+                raise HubSpotError(f"HubSpot's search for {object_type} gives page after page the same")
 
     # --- what belongs to records ------------------------------------------------------------------
 
@@ -250,8 +256,7 @@ class HubSpot:
             inputs: list[Json] = [{"id": id_} for id_ in chunk]
             tries = 0
             while inputs:
-                with _unavailable(from_type):
-                    answer = self._http.post(path, {"inputs": inputs})
+                answer = self._http.post(path, {"inputs": inputs})
                 again: list[Json] = []
                 for result in _results(answer):
                     rows += _association_rows(from_type, to_type, result)
@@ -261,8 +266,8 @@ class HubSpot:
                 tries = tries + 1 if failed else 0
                 if tries >= _SINGLE_TRIES:
                     raise HubSpotError(
-                        f"HubSpot cannot say the associations {from_type} to {to_type} of {len(failed)} records "
-                        f"({_first_words(answer)})"
+                        f"HubSpot cannot say the associations {from_type} to {to_type} of {len(failed)} "
+                        f"records ({_first_words(answer)})"
                     )
                 if failed:
                     self._sleep(tries)
@@ -316,14 +321,17 @@ class HubSpot:
         return f"{path}/{rest}" if rest else path
 
     def _all(self, endpoint: str) -> list[Json]:
-        table = "conversation_channels" if endpoint == "channels" else endpoint
+        table = {"channels": "conversation_channels", "user_teams": "teams"}.get(endpoint, endpoint)
         return [item for page in self._pages(self._path(endpoint), {}, table) for item in page]
 
-    def _pages(self, path: str, params: Json, table: str | None) -> Iterator[list[Json]]:
-        """Page after page of a list; `after` is absent on the last one."""
+    def _pages(self, path: str, params: Json, table: str | None = None) -> Iterator[list[Json]]:
+        """Page after page of a list; `after` is absent on the last one.
+
+        With `table`, the first page says whether the account has such a thing at all.
+        """
         after: str | None = None
         while True:
-            with _unavailable(table):
+            with _unavailable(table) if table and not after else nullcontext():
                 answer = self._http.get(path, {**params, "after": after} if after else params)
             yield _results(answer)
             following = _next_page(answer)
@@ -335,8 +343,7 @@ class HubSpot:
 
     def _read_batch(self, object_type: str, ids: Sequence[str], body: Json) -> Json:
         path = self._path("objects", object_type) + "/batch/read"
-        with _unavailable(object_type):
-            return self._http.post(path, {**body, "inputs": [{"id": id_} for id_ in ids]})
+        return self._http.post(path, {**body, "inputs": [{"id": id_} for id_ in ids]})
 
     def _single(self, object_type: str, id_: str, body: Json) -> Json | None:
         """A record by itself; None if there is none. Its id differs if it was merged away."""
@@ -366,7 +373,8 @@ class HubSpot:
 _DATED = {
     "account": "/account-info/{version}/details",
     "owners": "/crm/owners/{version}",
-    "teams": "/settings/users/{version}/teams",
+    "teams": "/settings/teams/2026-09-beta",
+    "user_teams": "/settings/users/{version}/teams",
     "pipelines": "/crm/pipelines/{version}",
     "objects": "/crm/objects/{version}",
     "associations": "/crm/associations/{version}",
@@ -380,7 +388,8 @@ _DATED = {
 _V3 = {
     "account": "/account-info/v3/details",
     "owners": "/crm/v3/owners",
-    "teams": "/settings/v3/users/teams",
+    "teams": "/settings/teams/2026-09-beta",  # there is no other that knows parents
+    "user_teams": "/settings/v3/users/teams",
     "pipelines": "/crm/v3/pipelines",
     "objects": "/crm/v3/objects",
     "associations": "/crm/v4/associations",
@@ -393,22 +402,14 @@ _V3 = {
 }
 
 
-class _unavailable:  # noqa: N801 - reads as the statement that it is
-    """What HubSpot does not find or understand is, for a request that is right, not there in the account."""
-
-    def __init__(self, table: str | None) -> None:
-        self._table = table
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if self._table and isinstance(error, NotFound | Refused):
-            scopes = ", ".join(SCOPES.get(self._table, ()))
-            raise Unavailable(
-                f"{error}. The account seems not to have {self._table.replace('_', ' ')}"
-                + (f" (scopes: {scopes})" if scopes else "")
-            ) from None
+@contextmanager
+def _unavailable(table: str) -> Iterator[None]:
+    """What HubSpot does not find or understand is, in a request that is right, not there in the account."""
+    try:
+        yield
+    except (NotFound, Refused) as error:
+        what, scopes = table.replace("_", " "), ", ".join(SCOPES[table])
+        raise Unavailable(f"{error}. The account seems to have no {what} (scopes: {scopes})") from None
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -116,6 +116,11 @@ ASSOCIATION_PAIRS = (
 """The pairs that the reports use (raw_tables.md): from, to."""
 
 
+def modified_property(object_type: str) -> str:
+    """The property that a search for changed records goes by; contacts have an older name for it."""
+    return "lastmodifieddate" if object_type == "contacts" else "hs_lastmodifieddate"
+
+
 def crm_objects(custom_properties: tuple[str, ...] = ()) -> dict[str, CrmObject]:
     """Every object of the CRM by its table, in the contract's order.
 
@@ -135,7 +140,7 @@ def crm_objects(custom_properties: tuple[str, ...] = ()) -> dict[str, CrmObject]
             properties=tuple(dict.fromkeys([*columns, *merged, *custom])),
             history=history.tracked if history else (),
             history_table=history.name if history else None,
-            modified="lastmodifieddate" if type_ == "contacts" else "hs_lastmodifieddate",
+            modified=modified_property(type_),
             scopes=scopes,
         )
     return objects

@@ -72,7 +72,7 @@ class Limit:
             self._next = max(self._next, self._clock() + seconds)
 
     def _enter(self) -> float:
-        """0 if the request may be sent now, which takes a place; else how long to wait before asking again."""
+        """0 if a request may be sent now, which takes a place; else how long to wait and ask again."""
         with self._state:
             now = self._clock()
             while self._answered and self._answered[0] <= now - self._window:
