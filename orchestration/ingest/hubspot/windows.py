@@ -152,7 +152,7 @@ def _reading(
     """The tasks' results, in order, None for an empty task. Leaving ends the threads and what waits."""
     places = threading.Semaphore(ahead)
     stopped = threading.Event()
-    queue: Queue[Future[Result] | None | _End] = Queue()
+    queue: Queue[Future[Result] | _End | None] = Queue()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hubspot")
 
     def feed() -> None:
