@@ -139,6 +139,7 @@ def _function(node: Mapping[str, Any]) -> dict[str, Any]:
         "description": _one_line(node["description"]),
         **{key: meta["function"][key] for key in ("group_by", "arguments", "has_pipelines")},
         "argument_texts": meta.get("arguments", {}),
+        "not_offered": meta.get("not_offered", []),
     }
 
 
