@@ -1,13 +1,11 @@
 """HubSpot's endpoints as plain functions: one per question that the sync has.
 
-Belongs here: paths of both API versions, paging, limits per request, and what the shape of an answer
-means (partial batches, merged ids, pages of associations). Records come as HubSpot gives them, as JSON;
-what they are in the contract's words is `rows.py`. Not retries and errors (`http.py`) nor threads
-(`windows.py`): a function here asks one thing after another and may be called from many threads at once.
+Belongs here: parameters, paging, limits per request, and what becomes of each id that is asked for.
+Records come as HubSpot gives them, as JSON; what they are in the contract's words is `rows.py`. Not paths
+(`paths.py`), shapes of answers (`answers.py`), retries and errors (`http.py`) or threads (`windows.py`):
+a function here asks one thing after another and may be called from many threads at once.
 
-Sources: developers.hubspot.com/docs/api-reference, the guide of each API, in its 2026-03, 2026-09 and
-legacy versions; the official SDK's paths. Where a date version exists as a beta only (conversations,
-forecasts: "2026-09-beta overview") the beta's path is taken.
+Sources: developers.hubspot.com/docs/api-reference, the guide of each API; issue 4.
 """
 
 from __future__ import annotations
@@ -17,15 +15,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
+from orchestration.ingest.hubspot.answers import (
+    Json,
+    association_rows,
+    batch_errors,
+    first_words,
+    merged_ids,
+    next_page,
+    results,
+)
 from orchestration.ingest.hubspot.http import Http, HubSpotError, NotFound, Refused, Statistics, Unavailable
-from orchestration.ingest.hubspot.objects import MERGED_IDS, NAMES, SCOPES, modified_property
-from orchestration.settings import Settings
+from orchestration.ingest.hubspot.objects import SCOPES, modified_property
+from orchestration.ingest.hubspot.paths import DATED, MAYBE_BETA, V3
+from orchestration.settings import HUBSPOT_API_VERSIONS, Settings
 
-Json = dict[str, Any]
+DATE_VERSION = HUBSPOT_API_VERSIONS[0]
 Item = TypeVar("Item")
 
 # Limits per request, each as documented in the guide of its API.
@@ -70,8 +78,8 @@ class HubSpot:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = Http(settings, sleep=sleep, clock=clock, transport=transport)
-        self._paths = _DATED if settings.hubspot_api_version != "v3" else _V3
-        self._version = settings.hubspot_api_version
+        self._paths = V3 if settings.hubspot_api_version == "v3" else DATED
+        self._versions: dict[str, str] = {}
         self._sleep = sleep
 
     def __enter__(self) -> HubSpot:
@@ -98,7 +106,8 @@ class HubSpot:
     def teams(self) -> list[Json]:
         """Teams, with parentTeamId where the account has the teams API, a beta; else without."""
         try:
-            return self._all("teams")
+            # HubSpot leaves out the parent of a team that has none.
+            return [{"parentTeamId": None, **team} for team in self._all("teams")]
         except Unavailable as error:
             if error.scopes:
                 raise
@@ -107,13 +116,13 @@ class HubSpot:
     def pipelines(self, object_type: str) -> list[Json]:
         """Pipelines with their stages, unpaged."""
         with _unavailable(object_type):
-            return _results(self._http.get(self._path("pipelines", object_type)))
+            return results(self._http.get(self._path("pipelines", object_type)))
 
     def call_dispositions(self) -> list[Json]:
         """Call outcomes: id, label, deleted. A plain list; version 1 is the only one there is."""
         with _unavailable("call_dispositions"):
             answer = self._http.get(self._path("call_dispositions"))
-        return answer if isinstance(answer, list) else _results(answer)
+        return answer if isinstance(answer, list) else results(answer)
 
     def exchange_rates(self) -> list[Json]:
         """Every rate with the instant since which it holds."""
@@ -180,9 +189,9 @@ class HubSpot:
         body = {"properties": list(properties), "propertiesWithHistory": list(history)}
         asked = list(dict.fromkeys(ids))
         answer = self._read_batch(object_type, asked, body)
-        found = {str(record["id"]): record for record in _results(answer)}
-        missing, _ = _batch_errors(answer, "ids")
-        merged = _merged_ids(found.values())
+        found = {str(record["id"]): record for record in results(answer)}
+        missing, _ = batch_errors(answer, "ids")
+        merged = merged_ids(found.values())
         # Who is not accounted for was merged, could not be read for a moment, or is gone: HubSpot says
         # which when asked about it alone.
         for id_ in asked:
@@ -231,13 +240,12 @@ class HubSpot:
             }
             with _unavailable(object_type):
                 answer = self._http.post(self._path("objects", object_type) + "/search", body, search=True)
-            results = _results(answer)
             # An index in motion may give an id again, or out of order.
-            ids = sorted({number for record in results if (number := int(record["id"])) > last})
+            ids = sorted({number for record in results(answer) if (number := int(record["id"])) > last})
             if ids:
                 last = ids[-1]
                 yield [str(number) for number in ids]
-            if not _next_page(answer):
+            if not next_page(answer):
                 return
             if not ids:
                 raise HubSpotError(f"HubSpot's search for {object_type} gives page after page the same")
@@ -258,16 +266,16 @@ class HubSpot:
             while inputs:
                 answer = self._http.post(path, {"inputs": inputs})
                 again: list[Json] = []
-                for result in _results(answer):
-                    rows += _association_rows(from_type, to_type, result)
-                    if after := _next_page(result):  # more than 500 targets
+                for result in results(answer):
+                    rows += association_rows(from_type, to_type, result)
+                    if after := next_page(result):  # more than 500 targets
                         again.append({"id": str(result["from"]["id"]), "after": after})
                 failed = self._failed_associations(answer, inputs)
                 tries = tries + 1 if failed else 0
                 if tries >= _SINGLE_TRIES:
                     raise HubSpotError(
                         f"HubSpot cannot say the associations {from_type} to {to_type} of {len(failed)} "
-                        f"records ({_first_words(answer)})"
+                        f"records ({first_words(answer)})"
                     )
                 if failed:
                     self._sleep(tries)
@@ -282,7 +290,7 @@ class HubSpot:
                 answer = self._http.post(
                     self._path("deal_splits"), {"inputs": [{"id": id_} for id_ in chunk]}
                 )
-            yield _results(answer)
+            yield results(answer)
 
     # --- conversations ----------------------------------------------------------------------------
 
@@ -314,11 +322,25 @@ class HubSpot:
     # --- how they are asked -----------------------------------------------------------------------
 
     def _path(self, endpoint: str, rest: str = "") -> str:
-        path = self._paths[endpoint]
-        if endpoint == "objects" and rest == "forecasts" and self._paths is _DATED:
-            path = path.replace("{version}", "{version}-beta")
-        path = path.replace("{version}", self._version)
-        return f"{path}/{rest}" if rest else path
+        path = self._paths[endpoint] + (f"/{rest}" if rest else "")
+        version = DATE_VERSION
+        for beginning in MAYBE_BETA:
+            if path.startswith(beginning):
+                version = self._dated_version(beginning)
+        return path.replace("{version}", version)
+
+    def _dated_version(self, beginning: str) -> str:
+        """The date version, or its beta where HubSpot does not know it; asked once."""
+        if beginning not in self._versions:
+            version = DATE_VERSION
+            try:
+                self._http.get(MAYBE_BETA[beginning].replace("{version}", version), {"limit": 1})
+            except NotFound:
+                version += "-beta"
+            except (Refused, Unavailable):
+                pass  # it is there, and says so itself when it is really asked
+            self._versions[beginning] = version
+        return self._versions[beginning]
 
     def _all(self, endpoint: str) -> list[Json]:
         table = {"channels": "conversation_channels", "user_teams": "teams"}.get(endpoint, endpoint)
@@ -333,8 +355,8 @@ class HubSpot:
         while True:
             with _unavailable(table) if table and not after else nullcontext():
                 answer = self._http.get(path, {**params, "after": after} if after else params)
-            yield _results(answer)
-            following = _next_page(answer)
+            yield results(answer)
+            following = next_page(answer)
             if not following:
                 return
             if following == after:
@@ -352,54 +374,21 @@ class HubSpot:
             if number:
                 self._sleep(number)
             answer = self._read_batch(object_type, [id_], body)
-            results = _results(answer)
-            if results:
-                return results[0]
-            _, failed = _batch_errors(answer, "ids")
+            if found := results(answer):
+                return found[0]
+            _, failed = batch_errors(answer, "ids")
             if not failed:
                 return None
-        raise HubSpotError(f"HubSpot cannot read {object_type} {id_} ({_first_words(answer)})")
+        raise HubSpotError(f"HubSpot cannot read {object_type} {id_} ({first_words(answer)})")
 
     @staticmethod
     def _failed_associations(answer: Json, inputs: list[Json]) -> list[Json]:
         """The inputs that HubSpot could not answer for; having no associations is an answer."""
-        none, failed = _batch_errors(answer, "fromObjectId")
+        none, failed = batch_errors(answer, "fromObjectId")
         if not failed:
             return []
-        answered = none | {str(result["from"]["id"]) for result in _results(answer)}
+        answered = none | {str(result["from"]["id"]) for result in results(answer)}
         return [item for item in inputs if item["id"] not in answered]
-
-
-_DATED = {
-    "account": "/account-info/{version}/details",
-    "owners": "/crm/owners/{version}",
-    "teams": "/settings/teams/2026-09-beta",
-    "user_teams": "/settings/users/{version}/teams",
-    "pipelines": "/crm/pipelines/{version}",
-    "objects": "/crm/objects/{version}",
-    "associations": "/crm/associations/{version}",
-    "exchange_rates": "/settings/currencies/{version}/exchange-rates",
-    "sequences": "/automation/sequences/{version}",
-    "deal_splits": "/deal-splits/{version}/batch/read",
-    "threads": "/conversations/conversations/{version}-beta/threads",
-    "channels": "/conversations/conversations/{version}-beta/channels",
-    "call_dispositions": "/calling/v1/dispositions",
-}
-_V3 = {
-    "account": "/account-info/v3/details",
-    "owners": "/crm/v3/owners",
-    "teams": "/settings/teams/2026-09-beta",  # there is no other that knows parents
-    "user_teams": "/settings/v3/users/teams",
-    "pipelines": "/crm/v3/pipelines",
-    "objects": "/crm/v3/objects",
-    "associations": "/crm/v4/associations",
-    "exchange_rates": "/settings/v3/currencies/exchange-rates",
-    "sequences": "/automation/v4/sequences",
-    "deal_splits": "/crm/v3/objects/deals/splits/batch/read",
-    "threads": "/conversations/v3/conversations/threads",
-    "channels": "/conversations/v3/conversations/channels",
-    "call_dispositions": "/calling/v1/dispositions",
-}
 
 
 @contextmanager
@@ -435,58 +424,3 @@ def _milliseconds(instant: datetime) -> str:
 
 def _filter(name: str, operator: str, value: str) -> Json:
     return {"propertyName": name, "operator": operator, "value": value}
-
-
-def _results(answer: Any) -> list[Json]:
-    results = answer.get("results") if isinstance(answer, dict) else None
-    if not isinstance(results, list):
-        raise HubSpotError("HubSpot's answer has no results in it, though its status says so")
-    return results
-
-
-def _next_page(answer: Json) -> str | None:
-    following = (answer.get("paging") or {}).get("next") or {}
-    after = following.get("after")
-    return str(after) if after else None
-
-
-def _batch_errors(answer: Json, key: str) -> tuple[set[str], bool]:
-    """From the errors of a partial batch: the ids that are not there, and whether others failed."""
-    absent: set[str] = set()
-    failed = False
-    for error in answer.get("errors") or []:
-        if error.get("category") != "OBJECT_NOT_FOUND":
-            failed = True
-            continue
-        ids = (error.get("context") or {}).get(key) or []
-        absent |= {str(id_) for id_ in (ids if isinstance(ids, list) else [ids])}
-    return absent, failed
-
-
-def _first_words(answer: Json) -> str:
-    return "; ".join(str(error.get("message", ""))[:100] for error in (answer.get("errors") or [])[:1])
-
-
-def _merged_ids(records: Iterable[Json]) -> dict[str, str]:
-    """Losers and winners, as the winners list them (`;` between)."""
-    return {
-        loser.strip(): str(record["id"])
-        for record in records
-        for loser in ((record.get("properties") or {}).get(MERGED_IDS) or "").split(";")
-        if loser.strip()
-    }
-
-
-def _association_rows(from_type: str, to_type: str, result: Json) -> list[Json]:
-    return [
-        {
-            "from_type": NAMES[from_type],
-            "from_id": str(result["from"]["id"]),
-            "to_type": NAMES[to_type],
-            "to_id": str(target["toObjectId"]),
-            "type_id": str(kind["typeId"]),
-            "label": kind.get("label"),
-        }
-        for target in result.get("to") or []
-        for kind in target.get("associationTypes") or []
-    ]

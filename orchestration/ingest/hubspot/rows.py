@@ -19,7 +19,7 @@ Json = dict[str, Any]
 # The channels that reports tell apart, by the ids that HubSpot gives them in every account
 # (developers.hubspot.com/docs, Conversations guide: "original channel ID").
 _CHANNEL_KINDS = {"1000": "LIVE_CHAT", "1001": "FB_MESSENGER"}
-OTHER_CHANNEL = "OTHER"
+OTHER_CHANNEL = "other"
 
 
 def account_row(account: Json) -> Json:
