@@ -82,8 +82,9 @@ class Simulator:
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"the simulator answers HTTP only, not {scope['type']}")
-        # HubSpot takes paths with and without a slash at the end; its own SDK uses both.
-        path = scope["path"].rstrip("/") or "/"
+        # HubSpot takes paths with and without a slash at the end; its own SDK uses both. Of an API that
+        # has no dated version yet, the beta stands under the date.
+        path = (scope["path"].rstrip("/") or "/").replace(f"/{DATED}-beta", f"/{DATED}")
         scope = {**scope, "path": path}
         request = Request(scope, receive)
         policy = ""
@@ -125,6 +126,8 @@ class Simulator:
             raise bad_request("Invalid input JSON") from error
         with self.crm.lock:
             response = endpoint.handler(request, content)
+        if fault is not None:
+            response = fault.spoil(path, response)
         if not is_search:
             response.headers.update(self.limits.headers())
         return response, ""

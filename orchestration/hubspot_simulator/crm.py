@@ -136,6 +136,8 @@ class Crm:
         self.channels: list[dict[str, object]] = []
         self.threads: dict[str, dict[str, object]] = {}
         self.messages: dict[str, list[dict[str, object]]] = {}
+        self.planned_merges: list[tuple[str, str, str]] = []
+        """Object type, winner and loser of the merges that `merge_as_planned` will do."""
         self._unindexed: list[tuple[int, str, str]] = []
         self._random = Random(seed)
 
@@ -245,6 +247,23 @@ class Crm:
             self._index_later(object_type, loser.id)
             self._index_later(object_type, winner.id)
             return winner
+
+    def merge_as_planned(self) -> None:
+        """The merges that `loading` has put off: the losers go, the winners already are as they will be,
+        but for naming them."""
+        with self.lock:
+            for object_type, winner_id, loser_id in self.planned_merges:
+                objects = self.of(object_type)
+                objects.remove(loser_id)
+                objects.merged[loser_id] = winner_id
+                self._drop_links(object_type, loser_id)
+                self._index_later(object_type, loser_id)
+                if winner := objects.records.get(winner_id):
+                    former = winner.properties.get("hs_merged_object_ids")
+                    ids = f"{former};{loser_id}" if former else loser_id
+                    winner.properties = {**winner.properties, "hs_merged_object_ids": ids}
+                    self._index_later(object_type, winner_id)
+            self.planned_merges = []
 
     def associate(
         self,

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
+import orjson
 from starlette.responses import PlainTextResponse, Response
 
 from .errors import expired_token, json_response, server_error, too_many
@@ -27,7 +28,7 @@ class Fault:
 
     kind: `429` (policy, with or without Retry-After), `5xx` (status), `odd_error` (a body that is not
     HubSpot's schema, or no JSON), `hang` (a status, silence for `seconds`, then a cut), `cut` (half a
-    body).
+    body), `partial` (of a batch, every other record is held back with an error; other requests pass).
     """
 
     kind: str
@@ -46,6 +47,30 @@ class Fault:
             case "odd_error":
                 return _odd_error(self.status)
         return None
+
+    def spoil(self, path: str, response: Response) -> Response:
+        """The real answer, or what a partial batch leaves of it: 207 with an error for the rest."""
+        if self.kind != "partial" or not path.endswith("/batch/read") or response.status_code >= 300:
+            return response
+        answer = orjson.loads(response.body)
+        held_back = answer["results"][::2]
+        if not held_back:
+            return response
+        # Associations and their errors name the record that they start from.
+        key = "fromObjectId" if "from" in held_back[0] else "ids"
+        ids = [result["from"]["id"] if "from" in result else result["id"] for result in held_back]
+        error = {
+            "status": "error",
+            "category": "INTERNAL_ERROR",
+            "message": "There was a problem with the request.",
+            "context": {key: ids},
+            "errors": [],
+            "links": {},
+        }
+        answer["results"] = answer["results"][1::2]
+        answer["errors"] = [*answer.get("errors", []), error]
+        answer["numErrors"] = len(answer["errors"])
+        return json_response(answer, 207)
 
     async def send(self, response: Response, scope, receive, send) -> None:
         """Send an answer as this fault lets it through. Raises ConnectionCut."""
@@ -78,7 +103,7 @@ def _odd_error(status: int) -> Response:
     )
 
 
-KINDS = ("429", "5xx", "odd_error", "hang", "cut")
+KINDS = ("429", "5xx", "odd_error", "hang", "cut", "partial")
 
 
 class Faults:

@@ -42,16 +42,20 @@ def crm_from_tables(
     calculated: float = 0.0,
     seed: int = 0,
     index_lag_ms: int = 0,
+    merges_to_come: bool = False,
 ) -> Crm:
     """An account that holds these raw tables (rows as mappings of column names; missing ones are empty).
 
     `calculated` is the share of kept versions behind which HubSpot's own arithmetic writes a
     CALCULATED one with the same value, as far as the version cap leaves room: noise that a loader has
-    to leave out. Raises ValueError for an id that HubSpot could not have given (its ids are numbers).
+    to leave out. With `merges_to_come` the rows of merged-away records are live ones still, and
+    `Crm.merge_as_planned` makes them what they are in the tables: so it is for a loader that has been
+    there before the merge. Raises ValueError for an id that HubSpot could not have given (a number).
     """
     crm = Crm(clock, index_lag_ms=index_lag_ms, seed=seed)
     for name in (*OBJECT_TABLES, "deal_splits"):
-        _load_objects(crm, name, tables.get(name, ()))
+        _load_objects(crm, name, tables.get(name, ()), merges_to_come)
+    _put_off_merges(crm)
     for table in contract.TABLES.values():
         if table.history_of:
             _load_history(crm, table, tables.get(table.name, ()))
@@ -79,15 +83,17 @@ def text(value: object) -> str | None:
     return str(value)
 
 
-def _load_objects(crm: Crm, name: str, rows: Rows) -> None:
+def _load_objects(crm: Crm, name: str, rows: Rows, merges_to_come: bool) -> None:
     objects = crm.of(name)
     objects.property_names.update(set(contract.TABLES[name].columns) - _COMMON)
     for row in sorted(rows, key=lambda row: _number(name, row["id"])):
         if row.get("hard_deleted_at"):
             continue
         if winner := row.get("merged_into_id"):
-            objects.merged[str(row["id"])] = str(winner)
-            continue
+            if not merges_to_come:
+                objects.merged[str(row["id"])] = str(winner)
+                continue
+            crm.planned_merges.append((name, str(winner), str(row["id"])))
         properties = {key: text(value) for key, value in row.items() if key not in _COMMON}
         if name == "deal_splits":
             properties = _split_properties(row)
@@ -108,6 +114,23 @@ def _load_objects(crm: Crm, name: str, rows: Rows) -> None:
         objects.add(record)
         if record.archived_at is None:
             objects.index[record.id] = record.properties
+        for former in _former_ids(record):
+            objects.merged.setdefault(former, record.id)
+
+
+def _put_off_merges(crm: Crm) -> None:
+    """Winners do not name yet whom they are to be merged with."""
+    for name, winner_id, loser_id in crm.planned_merges:
+        objects = crm.of(name)
+        objects.merged.pop(loser_id, None)
+        if winner := objects.records.get(winner_id):
+            others = [former for former in _former_ids(winner) if former != loser_id]
+            winner.properties["hs_merged_object_ids"] = ";".join(others) or None
+
+
+def _former_ids(record: Record) -> list[str]:
+    ids = (record.properties.get("hs_merged_object_ids") or "").split(";")
+    return [former.strip() for former in ids if former.strip()]
 
 
 def _split_properties(row: Mapping[str, object]) -> dict[str, str | None]:
