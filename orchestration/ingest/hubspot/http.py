@@ -11,6 +11,7 @@ usage guidelines and limits" (policyName, the X-HubSpot-RateLimit headers); issu
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import threading
@@ -209,11 +210,11 @@ class Http:
 
     def _meaning(self, request: str, response: httpx.Response) -> Exception:
         """What a status other than 2xx means."""
-        status, said = response.status_code, _ErrorBody(response)
+        status, said = response.status_code, _ErrorBody(self._without_token(response.text))
         if status == 429:
             return self._too_many(request, response, said.policy())
         self.statistics.count_status(status)
-        words = f"HubSpot answers {request} with {status}{self._quoted(said.message)}"
+        words = f"HubSpot answers {request} with {status}{said.quoted}"
         if status == 401:
             return WrongToken(f"{words}. The token is wrong, expired or revoked. {how_to_get_a_token()}")
         if status in (402, 403):
@@ -257,9 +258,9 @@ class Http:
         self.statistics.count(repeated=1, seconds_backed_off=seconds)
         self._sleep(seconds)
 
-    def _quoted(self, text: str) -> str:
-        """What HubSpot says, shortened, and without the token should it echo it."""
-        return f" ({text.replace(self._token, '***')[:300]})" if text else ""
+    def _without_token(self, text: str) -> str:
+        """What HubSpot says, should it echo the token."""
+        return re.sub(re.escape(self._token), "***", text, flags=re.IGNORECASE)
 
 
 # What httpx calls things, for messages; its own words may quote a header line.
@@ -279,17 +280,18 @@ _WORDS = {
 class _ErrorBody:
     """The body of an error, whatever it is: HubSpot's JSON, another JSON, HTML or nothing."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, text: str) -> None:
         try:
-            body = response.json()
+            body = json.loads(text)
         except ValueError:
             body = {}
         self._body = body if isinstance(body, dict) else {}
 
     @property
-    def message(self) -> str:
+    def quoted(self) -> str:
+        """HubSpot's message for the end of ours, shortened; empty if there is none."""
         message = self._body.get("message")
-        return message if isinstance(message, str) else ""
+        return f" ({message[:300]})" if isinstance(message, str) and message else ""
 
     def policy(self) -> str:
         policy = self._body.get("policyName")
