@@ -55,7 +55,7 @@ def save_panel(saved: Saved, report: str, title: str, query: str) -> None:
     names[_NEW_DASHBOARD] = "A new dashboard"
     with streamlit.form("save_report", border=False):
         name = streamlit.text_input("Name", title[:MAX_NAME], max_chars=MAX_NAME)
-        board = streamlit.selectbox("Put it on", list(names), format_func=names.get)
+        board = streamlit.selectbox("Put it on", list(names), format_func=names.get, key="save_board")
         new_name = streamlit.text_input(
             "Name of the new dashboard", max_chars=MAX_NAME, placeholder="Only for a new dashboard"
         )
