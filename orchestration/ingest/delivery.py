@@ -66,6 +66,8 @@ class Delivery:
     """What the source found wrong with itself. The load step adds its own and stops."""
     notes: Sequence[str] = ()
     """What a person should hear of, though it stops nothing."""
+    says_deletions: bool = False
+    """Whether deleted records are delivered, marked as such. If not, what is absent is deleted (K4)."""
 
 
 @dataclass(frozen=True)

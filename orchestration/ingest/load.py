@@ -42,7 +42,10 @@ from orchestration.settings import PROJECT_ROOT, WEEK_STARTS, Settings
 LOADED, NOT_DELIVERED = "loaded", "not delivered"
 NO_PORTAL = "default"  # the portal of a source without an account table
 # What a build does not say about itself: secrets, and where it was written.
-_UNSAID_SETTINGS = {"postgres_url", "on_failure", "data_dir", "hubspot_token"}
+_UNSAID_SETTINGS = {
+    *("postgres_url", "on_failure", "data_dir", "hubspot_token"),
+    *("viewer_host", "viewer_port", "viewer_user_header", "viewer_access_file"),
+}
 
 
 @dataclass(frozen=True)
@@ -414,7 +417,8 @@ class _LoadStep:
                 rows = self.kept_rows(table, history)
             elif name in self.accepted:
                 rows = self.delivered_rows(table)
-                if table.is_object and follows and self.has_raw(name):
+                complete = not self.delivery.says_deletions
+                if table.is_object and complete and follows and self.has_raw(name):
                     rows = f"{rows} union all by name {self.deleted_rows(table)}"
             elif name == "call_dispositions":
                 rows = self.default_call_dispositions()

@@ -1,1 +1,14 @@
-"""The HubSpot API as a source."""
+"""The source `hubspot`: an account, read through HubSpot's API.
+
+Belongs here: the two entries. `sync` (API → landing database) runs first, as a step of its own, and
+`read` (landing database → delivery) then hands over what it has landed.
+
+Modules: `objects` (what there is), `pace`, `http` and `api` (the client), `windows` and `rows` (answers
+as rows), `landing` (load packages of dlt), `night`, `records`, `related` and `sync` (what a night reads),
+`delivery`.
+"""
+
+from orchestration.ingest.hubspot.delivery import read
+from orchestration.ingest.hubspot.sync import SyncStopped, SyncSummary, sync
+
+__all__ = ["SyncStopped", "SyncSummary", "read", "sync"]

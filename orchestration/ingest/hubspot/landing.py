@@ -163,7 +163,7 @@ class Landing:
 
     def arrow(self, query: str, **parameters: object) -> pa.Table:
         """The rows of a query as an Arrow table."""
-        return self.connection.execute(query, parameters or None).to_arrow_table()
+        return self.connection.sql(query, params=parameters or None).to_arrow_table()
 
     # --- one row per record ---
 
