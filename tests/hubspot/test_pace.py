@@ -11,20 +11,7 @@ from itertools import pairwise
 import pytest
 
 from orchestration.ingest.hubspot.pace import Limit
-
-
-class FakeTime:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now += seconds
+from tests.hubspot.fake_time import FakeTime
 
 
 def most_in_a_window(instants: list[float], window: float) -> int:

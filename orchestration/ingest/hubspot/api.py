@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import httpx
@@ -46,6 +46,7 @@ OWNER_LIMIT = 500
 THREAD_LIMIT = 500
 SPLIT_LIMIT = 100
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SINGLE_TRIES = 5
 """How often a record is asked for by itself while HubSpot answers with an error about it."""
 
@@ -57,7 +58,7 @@ class Batch:
     records: list[Json]
     """In the order of the ids; a winner that was not asked for stands where its loser was asked for."""
     missing: list[str] = field(default_factory=list)
-    """Ids that HubSpot does not know (any more)."""
+    """Ids that HubSpot does not know (any more), or that are in the recycling bin."""
     merged: dict[str, str] = field(default_factory=dict)
     """Losers of merges and the winner that HubSpot answers with."""
 
@@ -419,7 +420,7 @@ def _flag(value: bool) -> str:
 
 def _milliseconds(instant: datetime) -> str:
     """How searches write instants."""
-    return str(int(instant.timestamp() * 1000))
+    return str((instant - _EPOCH) // timedelta(milliseconds=1))
 
 
 def _filter(name: str, operator: str, value: str) -> Json:
