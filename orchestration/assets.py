@@ -3,6 +3,7 @@
 Belongs here: keys, groups, dependencies, freshness and metadata. Each step is a plain function of
 `steps.py`; nothing is computed here.
 
+    hubspot_api/<table>       one asset per raw table in the landing database; with the source hubspot only
     hubspot/<table>           one asset per raw table, all filled by the one load step
     <schema>/<model>          one asset per dbt model and seed; dbt's tests are their checks
     (checks)                  one asset check per invariant, on the model that it is about
@@ -21,6 +22,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from orchestration import steps
 from orchestration.checks import Result
 from orchestration.checks.proof import laws
+from orchestration.ingest.contract import TABLES
 from orchestration.lock import only_run
 from orchestration.publish import published_nodes
 from orchestration.run_log import RunLog
@@ -78,14 +80,50 @@ def end_dead_runs(instance: dg.DagsterInstance, own_run_id: str) -> None:
             instance.report_run_failed(run, "The process of this run ended without a word.")
 
 
+def landed_tables(settings: Settings, log: RunLog, manifest: Mapping[str, Any], translator: Translator):
+    """The sync with HubSpot: one asset per raw table that it lands."""
+    specs = [
+        dg.AssetSpec(
+            _landed(name),
+            group_name="hubspot_api",
+            kinds={"dlt", "duckdb"},
+            description=f"{name} in the landing database, as HubSpot's API gives it.",
+        )
+        for name in TABLES
+    ]
+
+    @dg.multi_asset(name="landed_tables", specs=specs, required_resource_keys={RUN_LOCK})
+    def sync() -> Iterator[dg.MaterializeResult]:
+        summary = steps.sync_hubspot(settings, log)
+        of_all: dict[str, Any] = {
+            "requests of the sync": summary.statistics.requests,
+            "answers 429": summary.too_many,
+            "share of the limit": round(summary.share_of_limit, 3),
+            "seconds of the sync": round(summary.seconds, 2),
+        }
+        for table in summary.tables:
+            own = {"rows landed": table.rows, "cursor": table.cursor, "unavailable": table.unavailable}
+            known = {name: value for name, value in own.items() if value is not None}
+            yield dg.MaterializeResult(asset_key=_landed(table.name), metadata=of_all | known)
+
+    return sync
+
+
+def _landed(table: str) -> dg.AssetKey:
+    return dg.AssetKey(["hubspot_api", table])
+
+
 def raw_tables(settings: Settings, log: RunLog, manifest: Mapping[str, Any], translator: Translator):
     """The load step: one asset per raw table."""
     keys = {source["identifier"]: translator.get_asset_key(source) for source in manifest["sources"].values()}
-    specs = [translator.get_asset_spec(manifest, unique_id, None) for unique_id in manifest["sources"]]
+    specs = [_own(translator.get_asset_spec(manifest, unique_id, None)) for unique_id in manifest["sources"]]
+    if settings.source == "hubspot":
+        landed = {keys[name]: _landed(name) for name in TABLES}
+        specs = [
+            spec.replace_attributes(deps=[landed[spec.key]]) if spec.key in landed else spec for spec in specs
+        ]
 
-    @dg.multi_asset(
-        name="raw_tables", specs=[_own(spec) for spec in specs], required_resource_keys={RUN_LOCK}
-    )
+    @dg.multi_asset(name="raw_tables", specs=specs, required_resource_keys={RUN_LOCK})
     def load() -> Iterator[dg.MaterializeResult]:
         summary = steps.load_raw(settings, log, datetime.now(UTC))
         tables = {table.name: table for table in summary.tables}

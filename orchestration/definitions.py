@@ -34,8 +34,10 @@ def build_defs(
     translator = assets.Translator()
     parts = (settings, log, manifest, translator)
     job = schedules.sales_reports_job()
+    synced = [assets.landed_tables(*parts)] if settings.source == "hubspot" else []
+    steps = [assets.raw_tables(*parts), assets.dbt_models(*parts), assets.published_database(*parts)]
     return dg.Definitions(
-        assets=[assets.raw_tables(*parts), assets.dbt_models(*parts), assets.published_database(*parts)],
+        assets=[*synced, *steps],
         asset_checks=[assets.invariant_checks(*parts)],
         jobs=[job],
         schedules=[schedules.daily_schedule(settings, job)],

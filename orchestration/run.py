@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # Dagster takes seconds to import
     from dagster import ExecuteInProcessResult
     from dagster._utils.error import SerializableErrorInfo
 
+    from orchestration.ingest.hubspot import SyncSummary
+
 DAGSTER_CONFIG = """\
 # Written by every run (orchestration/run.py).
 telemetry:
@@ -178,6 +180,8 @@ def summary(settings: Settings, log: RunLog, seconds: float) -> str:
 
 def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[str]:
     load, published = log.load, log.published
+    if log.sync:
+        yield from _sync_lines(log.sync)
     yield f"Rows in     {load.offered:,} in {sum(t.offered > 0 for t in load.tables)} tables"
     rejects = f"{load.rejected:,} rows and {load.rejected_values:,} values"
     yield f"Rejected    {rejects}" + (f", listed in {load.rejects_path}" if load.rejects_path else "")
@@ -209,6 +213,22 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
     yield "Try"
     for query in example_queries(published.path):
         yield f"  {query}"
+
+
+def _sync_lines(sync: SyncSummary) -> Iterator[str]:
+    statistics = sync.statistics
+    yield (
+        f"HubSpot     account {sync.portal_id}: {statistics.requests:,} requests in {sync.seconds:.1f} s "
+        f"({sync.share_of_limit:.0%} of the limit), {sync.too_many:,} answered 429, {sync.rows:,} rows read"
+    )
+    unavailable = [table.name for table in sync.tables if table.unavailable]
+    if unavailable:
+        yield f"  not available: {', '.join(unavailable)}"
+    for note in sync.notes:
+        yield f"Note        {note}"
+    if sync.stopped:
+        yield f"Note        {sync.stopped}"
+        yield f"            What was there is published, complete up to {sync.read_until:%Y-%m-%d %H:%M} UTC"
 
 
 def example_queries(database: os.PathLike | str) -> list[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:  # only names: what they need takes seconds to import
     from orchestration.checks import Result
     from orchestration.dbt_runs import NodeResult
+    from orchestration.ingest.hubspot import SyncSummary
     from orchestration.ingest.load import LoadSummary
     from orchestration.publish import Published
 
@@ -36,6 +37,7 @@ class RunLog:
     """The record of one run in this process. By itself it shows nothing."""
 
     phases: list[Phase] = field(default_factory=list)
+    sync: SyncSummary | None = None
     load: LoadSummary | None = None
     nodes: Sequence[NodeResult] = ()
     invariants: Sequence[Result] = ()

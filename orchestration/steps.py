@@ -1,4 +1,4 @@
-"""The four steps of a run, as plain functions: load, build, prove, publish.
+"""The steps of a run, as plain functions: sync (where the source has one), load, build, prove, publish.
 
 Belongs here: what each step calls, in which order, and what it writes into the run's log. Dagster
 wraps them in `assets.py`; how they do it belongs to the modules that they call.
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration import checks, data_folder, dbt_runs, publish, published_catalog
 from orchestration.checks.proof import prove as prove_build
@@ -21,9 +21,30 @@ from orchestration.ingest.sources import read_source
 from orchestration.run_log import RunLog
 from orchestration.settings import Settings
 
+if TYPE_CHECKING:  # dlt takes a second to import, and only this source needs it
+    from orchestration.ingest.hubspot import SyncSummary
+
 
 class ChecksFailed(RuntimeError):
     """Blocking invariants are broken, so the build must not be published."""
+
+
+def sync_hubspot(settings: Settings, log: RunLog) -> SyncSummary:
+    """Bring the landing database up to date with HubSpot. What it has read stays, whatever is raised.
+
+    Raises HubSpotError: WrongToken, or SyncStopped where there is nothing complete to go on with.
+    """
+    from orchestration.ingest import hubspot
+
+    with log.phase("Sync") as phase:
+        data_folder.prepare(settings)
+        summary = hubspot.sync(settings, hear=lambda rows, what: log.count(rows, None, what))
+        log.sync = summary
+        phase.words = (
+            f"{summary.rows:,} rows by {summary.statistics.requests:,} requests "
+            f"({summary.share_of_limit:.0%} of the limit)"
+        ) + (", stopped early" if summary.stopped else "")
+    return summary
 
 
 def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
