@@ -1,23 +1,23 @@
 """What users keep: customised reports under a name, and dashboards of them.
 
-Belongs here: the viewer's own small SQLite database, its schema and migrations, who may see and change
-what, and the limits. A saved report is a report's name and the query string of its address, never SQL
-and never numbers: what it shows is asked of the published build each time, with the access of whoever
-looks. The file lies in the data folder beside the builds and outlives them.
+Belongs here: who may see and change what, and the limits. A saved report is a report's name and the query
+string of its address, never SQL and never numbers: what it shows is asked of the published build each
+time, with the access of whoever looks.
 
-Every method opens the file, does one transaction and closes it again, so that any number of sessions
-and processes may work at once. Raises SavedError with a sentence for the page; nothing else gets out.
+Every method is one transaction on the file (`saved_file.py`). All raise SavedError, with a sentence for
+the page, where the user may not do it, a limit is reached, or the file cannot be used.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from orchestration.viewer.saved_file import SavedError, transaction
 
 MAX_NAME = 80
 MAX_QUERY = 8_000
@@ -27,47 +27,8 @@ MAX_TILES = 24
 WIDTHS = {"third": 4, "half": 6, "two thirds": 8, "full": 12}
 """Widths of a tile in twelfths of the page."""
 
-_MIGRATIONS = (
-    """
-    create table report (
-        report_id integer primary key,
-        owner text not null,
-        name text not null,
-        name_key text not null,
-        report text not null,
-        query text not null,
-        is_shared integer not null check (is_shared in (0, 1)),
-        changed_at text not null,
-        unique (owner, name_key)
-    );
-    create table dashboard (
-        dashboard_id integer primary key,
-        owner text not null,
-        name text not null,
-        name_key text not null,
-        is_shared integer not null check (is_shared in (0, 1)),
-        changed_at text not null,
-        unique (owner, name_key)
-    );
-    create table tile (
-        tile_id integer primary key,
-        dashboard_id integer not null references dashboard on delete cascade,
-        report_id integer not null references report on delete cascade,
-        position integer not null,
-        width integer not null check (width between 1 and 12)
-    );
-    create index tile_by_dashboard on tile (dashboard_id, position);
-    create index tile_by_report on tile (report_id);
-    """,
-)
-"""One script per schema version; only ever append. `pragma user_version` counts those that have run."""
-
 # Without a login everything belongs to nobody, and whoever opens the viewer may see and change it all.
 _NOBODY = ""
-
-
-class SavedError(ValueError):
-    """What was asked for cannot be done; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +78,7 @@ class Saved:
 
     def reports(self) -> list[SavedReport]:
         """Own and shared saved reports by name."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             rows = connection.execute(
                 f"select * from report where {_VISIBLE} order by name_key, owner", self._me
             )
@@ -125,7 +86,7 @@ class Saved:
 
     def report(self, report_id: int) -> SavedReport:
         """One saved report. Raises SavedError if it is gone or not for this user."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             return self._report(self._visible(connection, "report", report_id))
 
     def save_report(self, name: str, report: str, query: str, *, replace: bool = False) -> SavedReport:
@@ -143,7 +104,7 @@ class Saved:
                 f"This view has {len(query):,} letters of filters, more than the {MAX_QUERY:,} that can be "
                 "saved. Choose teams instead of many single reps."
             )
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             taken = connection.execute(
                 "select report_id from report where owner = ? and name_key = ?", (self._owner, _key(name))
             ).fetchone()
@@ -177,7 +138,7 @@ class Saved:
 
     def dashboards_with(self, report_id: int) -> list[Dashboard]:
         """The dashboards that show a saved report and that this user sees."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             rows = connection.execute(
                 f"select * from dashboard where {_VISIBLE} and dashboard_id in"
                 " (select dashboard_id from tile where report_id = :report_id) order by name_key",
@@ -189,7 +150,7 @@ class Saved:
 
     def dashboards(self) -> list[Dashboard]:
         """Own and shared dashboards by name."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             rows = connection.execute(
                 f"select * from dashboard where {_VISIBLE} order by name_key, owner", self._me
             )
@@ -197,12 +158,12 @@ class Saved:
 
     def dashboard(self, dashboard_id: int) -> Dashboard:
         """One dashboard. Raises SavedError if it is gone or not for this user."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             return self._dashboard(self._visible(connection, "dashboard", dashboard_id))
 
     def create_dashboard(self, name: str) -> Dashboard:
         name = _clean_name(name)
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             self._free(connection, "dashboard", name, "dashboard")
             self._room(connection, "dashboard", MAX_DASHBOARDS, "dashboards")
             dashboard_id = connection.execute(
@@ -226,7 +187,7 @@ class Saved:
 
     def tiles(self, dashboard_id: int) -> list[Tile]:
         """The tiles of a dashboard in their order."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             board = self._visible(connection, "dashboard", dashboard_id)
             rows = connection.execute(
                 "select * from tile join report using (report_id) where dashboard_id = ? order by position",
@@ -239,7 +200,7 @@ class Saved:
 
     def add_tile(self, dashboard_id: int, report_id: int, width: int = WIDTHS["half"]) -> None:
         """Put a saved report at the end of a dashboard."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             self._own(connection, "dashboard", dashboard_id)
             self._visible(connection, "report", report_id)
             (count, last) = connection.execute(
@@ -259,7 +220,7 @@ class Saved:
         Tiles that another session has removed meanwhile are passed over; those that it has added come
         last.
         """
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             self._own(connection, "dashboard", dashboard_id)
             present = [
                 row["tile_id"]
@@ -276,13 +237,13 @@ class Saved:
 
     def resize_tile(self, tile_id: int, width: int) -> None:
         """Set a tile's width in twelfths of the page."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             self._own_tile(connection, tile_id)
             connection.execute("update tile set width = ? where tile_id = ?", (_width(width), tile_id))
 
     def remove_tile(self, tile_id: int) -> None:
         """Take a tile off its dashboard; the saved report stays."""
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             self._own_tile(connection, tile_id)
             connection.execute("delete from tile where tile_id = ?", (tile_id,))
 
@@ -330,7 +291,7 @@ class Saved:
 
     def _rename(self, table: str, key: int, name: str, what: str) -> None:
         name = _clean_name(name)
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             row = self._own(connection, table, key)
             if _key(name) != row["name_key"]:
                 self._free(connection, table, name, what, row["owner"])
@@ -340,7 +301,7 @@ class Saved:
             )
 
     def _share(self, table: str, key: int, is_shared: bool) -> None:
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             self._own(connection, table, key)
             connection.execute(
                 f"update {table} set is_shared = ?, changed_at = ? where {table}_id = ?",
@@ -348,7 +309,7 @@ class Saved:
             )
 
     def _remove(self, table: str, key: int) -> None:
-        with self._transaction() as connection:
+        with transaction(self.path) as connection:
             self._own(connection, table, key)
             connection.execute(f"delete from {table} where {table}_id = ?", (key,))
 
@@ -385,61 +346,9 @@ class Saved:
             row["dashboard_id"], row["name"], row["owner"], bool(row["is_shared"]), self._is_own(row)
         )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that takes its turn at once: what it has read is not changed under it."""
-        try:
-            with closing(_open(self.path)) as connection:
-                connection.execute("begin immediate")
-                try:
-                    yield connection
-                except BaseException:
-                    connection.rollback()
-                    raise
-                connection.commit()
-        except (sqlite3.Error, OSError) as error:
-            raise SavedError(
-                f"Saved reports and dashboards cannot be read or kept: {error} ({self.path}). "
-                "If the file is damaged, move it away; a new one is made."
-            ) from error
-
 
 # Visible: own, shared, or from the time before there was a login.
 _VISIBLE = f"(owner in (:me, '{_NOBODY}') or is_shared or :everything)"
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None)
-    try:
-        connection.row_factory = sqlite3.Row
-        connection.execute("pragma foreign_keys = on")
-        (version,) = connection.execute("pragma user_version").fetchone()
-        if version != len(_MIGRATIONS):
-            _migrate(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("pragma journal_mode = wal")
-    connection.execute("begin immediate")
-    # Asked again, now that nobody else can be at it.
-    (version,) = connection.execute("pragma user_version").fetchone()
-    if version > len(_MIGRATIONS):
-        connection.rollback()
-        raise SavedError(
-            f"{path} was written by a newer version of the viewer (schema {version}, this one knows "
-            f"{len(_MIGRATIONS)}). Start the newer version, or move the file away."
-        )
-    for script in _MIGRATIONS[version:]:
-        # Not executescript, which would commit first.
-        for statement in filter(str.strip, script.split(";")):
-            connection.execute(statement)
-    connection.execute(f"pragma user_version = {len(_MIGRATIONS)}")
-    connection.commit()
 
 
 def _clean_name(name: str) -> str:

@@ -7,6 +7,7 @@ all others are drawn all the same.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,11 @@ def _tile(look: Look, tile: Tile, index: int) -> None:
     elif rows.empty:
         streamlit.info("No records in this period.")
     else:
-        _draw(look, report, state, rows, index)
+        try:
+            _draw(look, report, state, rows, index)
+        except Exception:  # a mistake of ours in one chart is no reason to lose all the others
+            logging.getLogger(__name__).exception("%s?%s cannot be drawn", tile.report, tile.query)
+            streamlit.error("This cannot be drawn. The log of the viewer says why.", icon=":material/error:")
 
 
 def _draw(look: Look, report: Report, state: ReportState, rows: Any, index: int) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.viewer import saved as saved_module
+from orchestration.viewer import saved_file
 from orchestration.viewer.saved import (
     MAX_DASHBOARDS,
     MAX_NAME,
@@ -226,7 +227,7 @@ def test_sessions_write_at_once_and_nothing_is_lost(path: Path):
 def test_a_database_of_an_older_version_is_taken_along(path: Path, monkeypatch: pytest.MonkeyPatch):
     Saved(path).save_report("Kept", "chats", QUERY)
     added = "alter table report add column note text not null default 'none'; create table extra (x integer);"
-    monkeypatch.setattr(saved_module, "_MIGRATIONS", (*saved_module._MIGRATIONS, added))
+    monkeypatch.setattr(saved_file, "_MIGRATIONS", (*saved_file._MIGRATIONS, added))
     assert [(report.name, report.query) for report in Saved(path).reports()] == [("Kept", QUERY)]
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("pragma user_version").fetchone() == (2,)
@@ -235,9 +236,9 @@ def test_a_database_of_an_older_version_is_taken_along(path: Path, monkeypatch: 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch):
     Saved(path).save_report("Kept", "chats", QUERY)
-    broken = (*saved_module._MIGRATIONS, "create table extra (x integer); this is no SQL;")
+    broken = (*saved_file._MIGRATIONS, "create table extra (x integer); this is no SQL;")
     with monkeypatch.context() as patch, pytest.raises(SavedError, match="syntax error"):
-        patch.setattr(saved_module, "_MIGRATIONS", broken)
+        patch.setattr(saved_file, "_MIGRATIONS", broken)
         Saved(path).reports()
     assert [report.name for report in Saved(path).reports()] == ["Kept"]
     with closing(sqlite3.connect(path)) as connection:
