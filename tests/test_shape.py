@@ -41,10 +41,11 @@ CHART_TYPES = {
     "area",
     "attainment",
     "bar",
-    "bullet",
     "funnel",
     "grouped_bar",
-    "line",
+    "heat",
+    "range",
+    "scatter",
     "stacked_bar",
     "table",
     "timeline",
@@ -234,9 +235,11 @@ def test_chart_shows_columns_of_the_report(mart):
     known = SHARED_COLUMNS | MODELS[mart]["columns"].keys()
     for function in functions_of(mart):
         known |= MODELS[function]["columns"].keys()
-    for axis, named in chart.items():
-        if axis != "type":
-            assert set([named] if isinstance(named, str) else named) <= known, axis
+    for part in (chart, chart.get("records", {})):
+        assert part.get("type", "table") in CHART_TYPES
+        for axis, named in part.items():
+            if axis not in ("type", "group_by", "records"):
+                assert set([named] if isinstance(named, str) else named) <= known, axis
 
 
 def test_everything_named_exists():

@@ -156,7 +156,7 @@ def text(value: Any, value_kind: str, currency: str | None = None) -> str:
     `value_kind` as `kind` tells it: durations are in milliseconds, percentages 0 to 1, money in
     `currency`, days as days.
     """
-    if _is_undefined(value):
+    if is_undefined(value):
         return UNDEFINED
     match value_kind:
         case "money":
@@ -248,7 +248,7 @@ def heading(column: str, group_by: str | None = None) -> str:
 
 def words(value: Any, column: str) -> str:
     """A category as people read it: code words of `CODED` columns in words, chosen names as they are."""
-    if _is_undefined(value):
+    if is_undefined(value):
         return UNDEFINED
     if column == "is_inside":
         return "Inside the period" if value else "Outside the period"
@@ -330,7 +330,7 @@ def _is_shown(rows: pandas.DataFrame, column: str) -> bool:
     return not (kind(column) == "text" and len(rows) and values.isna().all())
 
 
-def _is_undefined(value: Any) -> bool:
+def is_undefined(value: Any) -> bool:
     return value is None or value is pandas.NaT or value is pandas.NA or value != value
 
 

@@ -1,0 +1,171 @@
+"""Heat maps: many groups against periods, stages or categories at once.
+
+Belongs here: charts whose marks are cells, with the value in each where there is room.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair
+
+from orchestration.viewer import formats
+from orchestration.viewer.charts import layout, palette
+from orchestration.viewer.charts.bars import GROUP
+from orchestration.viewer.charts.view import MAX_GROUPS, View, is_additive, lines
+
+PERIOD = "period"
+_STEP = 28
+
+
+def over_time(view: View) -> altair.LayerChart:
+    """Groups against buckets; of what cannot be added up, also by category."""
+    rows = [GROUP] if view.has_groups else []
+    if view.category and (not is_additive(view.measures[0]) or not rows):
+        rows.append(view.category)
+    return heat(view, rows=rows, columns=PERIOD, colour=view.measures[0])
+
+
+def by_category(view: View) -> altair.LayerChart:
+    """Groups against the chart's category: stages, sequences, kinds of change."""
+    column = view.entry["x"] if view.entry["x"] != "group_label" else view.category
+    return heat(view, rows=[GROUP], columns=column, colour=view.entry.get("heat") or view.measures[0])
+
+
+def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.LayerChart:
+    """Cells of `rows` (joined) by `columns`, coloured by the column `colour`."""
+    row_names = _row_names(view, rows)
+    column_names = view.periods if columns == PERIOD else view.texts(columns)
+    categories = [name for name in (*rows, columns) if name not in (GROUP, PERIOD)]
+    keys = view.keys(*categories)
+    shown = set(row_names)
+    values = []
+    for row in view.rows:
+        name = _row_text(row, rows)
+        if row[colour] is None or name not in shown:
+            continue
+        value = {key: row[key] for key in keys} | {"row": name, "line": name.replace("\n", " ").strip()}
+        value |= {
+            "column": row["period"] if columns == PERIOD else row[f"text_{columns}"],
+            "value": row[colour],
+        }
+        values.append(value)
+    point = layout.selection(keys)
+    base = layout.data(values).transform_aggregate(
+        value="sum(value)", groupby=[*keys, "row", "line", "column"]
+    )
+    base = base.transform_calculate(
+        full=view.expression("value", colour, compact=False), short=view.expression("value", colour)
+    )
+    x = altair.X(
+        field="column",
+        type="nominal",
+        sort=column_names,
+        scale=altair.Scale(domain=column_names),
+        axis=_column_axis(column_names, columns == PERIOD),
+    )
+    y = altair.Y(
+        field="row",
+        type="nominal",
+        sort=row_names,
+        scale=altair.Scale(domain=row_names),
+        axis=layout.name_axis(),
+    )
+    heading = " and ".join(view.heading_of(name) for name in rows)
+    cells = (
+        base.mark_rect(
+            cursor="pointer", stroke=palette.BACKGROUND[view.dark], strokeWidth=1.5, cornerRadius=2
+        )
+        .encode(
+            x=x,
+            y=y,
+            color=_colour(view, colour, values),
+            opacity=layout.faded(point),
+            tooltip=layout.tooltip(
+                [(heading, "line"), (view.heading_of(columns), "column"), (formats.heading(colour), "full")]
+            ),
+        )
+        .add_params(point)
+    )
+    room = len(column_names) * _text_width(view, colour)
+    text = base.mark_text(fontSize=11, opacity=layout.when_wide(width=room)).encode(
+        x=x,
+        y=y,
+        text=altair.Text(field="short", type="nominal"),
+        color=_text_colour(view, colour, values),
+    )
+    step = max(_STEP, 14 * max((name.count("\n") + 1 for name in row_names), default=1) + 4)
+    says = f"{formats.heading(colour)} by {heading.lower()} and {view.heading_of(columns).lower()}"
+    return layout.finish(view, [cells, text], height=step * max(len(row_names), 1), says=says)
+
+
+def _row_text(row: dict[str, Any], rows: list[str]) -> str:
+    parts = [row["group"] if name == GROUP else lines(row[f"text_{name}"]) for name in rows]
+    return "\n".join(parts)
+
+
+def _row_names(view: View, rows: list[str]) -> list[str]:
+    """Rows by group, then by category, not more than a chart holds."""
+    names = {_row_text(row, rows): row for row in view.rows}
+    groups = {name: place for place, name in enumerate(view.groups)}
+    places = [{text: place for place, text in enumerate(view.texts(name))} for name in rows if name != GROUP]
+    categories = [name for name in rows if name != GROUP]
+
+    def order(name: str) -> tuple[int, ...]:
+        row = names[name]
+        return (
+            groups.get(row.get("group", ""), len(groups)),
+            *(place[row[f"text_{column}"]] for place, column in zip(places, categories, strict=True)),
+        )
+
+    known = [name for name in names if GROUP not in rows or names[name]["group"] in groups]
+    return sorted(known, key=order)[:MAX_GROUPS]
+
+
+def _column_axis(names: list[str], is_time: bool) -> altair.Axis:
+    longest = max(map(len, names), default=0)
+    if is_time:
+        return layout.period_axis(orient="top")
+    # Names stand upright where they have no room beside each other.
+    room = len(names) * (min(longest, 14) * 6.5 + 8)
+    return altair.Axis(
+        title=None,
+        orient="top",
+        ticks=False,
+        domain=False,
+        labelOverlap=False,
+        labelLimit=170,
+        labelAngle=altair.ExprRef(f"width < {room:.0f} ? -60 : 0"),
+        labelAlign=altair.ExprRef(f"width < {room:.0f} ? 'left' : 'center'"),
+        labelBaseline=altair.ExprRef(f"width < {room:.0f} ? 'middle' : 'bottom'"),
+    )
+
+
+def _is_signed(values: list[dict[str, Any]]) -> bool:
+    return any(value["value"] < 0 for value in values)
+
+
+def _colour(view: View, colour: str, values: list[dict[str, Any]]) -> altair.Color:
+    if formats.heading(colour) == "Attainment":
+        scale = altair.Scale(
+            domain=[0, 1, 2], range=[palette.RED, palette.FAINT[view.dark], palette.GREEN], clamp=True
+        )
+    elif _is_signed(values):
+        scale = altair.Scale(range=[palette.ORANGE, palette.FAINT[view.dark], palette.TEAL], domainMid=0)
+    else:
+        scale = altair.Scale(range=palette.ramp(view.dark), domainMin=0)
+    return altair.Color(field="value", type="quantitative", scale=scale, legend=None)
+
+
+def _text_colour(view: View, colour: str, values: list[dict[str, Any]]) -> Any:
+    """White on strong cells, the page's colour on faint ones."""
+    if formats.heading(colour) == "Attainment":
+        strong = "datum.value < 0.35 || datum.value > 1.65"
+    else:
+        largest = max((abs(value["value"]) for value in values), default=0) or 1
+        strong = f"abs(datum.value) > {0.62 * largest}"
+    return altair.condition(strong, altair.value("#ffffff"), altair.value(view.text_colour))
+
+
+def _text_width(view: View, colour: str) -> int:
+    return {"money": 52, "percent": 40, "duration": 48}.get(formats.kind(colour), 36)
