@@ -65,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         print(f"Port {chosen.port} cannot be used ({error}); choose another with --port", file=sys.stderr)
         return 1

@@ -86,51 +86,62 @@ def text(value: object) -> str | None:
 def _load_objects(crm: Crm, name: str, rows: Rows, merges_to_come: bool) -> None:
     objects = crm.of(name)
     objects.property_names.update(set(contract.TABLES[name].columns) - _COMMON)
-    for row in sorted(rows, key=lambda row: _number(name, row["id"])):
-        if row.get("hard_deleted_at"):
-            continue
-        if winner := row.get("merged_into_id"):
+    rows = sorted(
+        (row for row in rows if not row.get("hard_deleted_at")), key=lambda row: _number(name, row["id"])
+    )
+    losers = _losers(rows)
+    for row in rows:
+        record_id = str(row["id"])
+        if record_id in losers:
             if not merges_to_come:
-                objects.merged[str(row["id"])] = str(winner)
                 continue
-            crm.planned_merges.append((name, str(winner), str(row["id"])))
-        properties = {key: text(value) for key, value in row.items() if key not in _COMMON}
-        if name == "deal_splits":
-            properties = _split_properties(row)
-        objects.property_names.update(properties)
-        created = text(row.get("created_at")) or crm.clock.now_text()
-        updated = text(row.get("updated_at")) or created
-        properties["hs_object_id"] = str(row["id"])
-        for default, value in (("createdate", created), (objects.modified, updated)):
-            if not properties.get(default):
-                properties[default] = value
-        record = Record(
-            str(row["id"]),
-            created,
-            updated,
-            properties,
-            archived_at=(text(row.get("archived_at")) or updated) if row.get("archived") else None,
-        )
+            crm.planned_merges.append((name, losers.pop(record_id), record_id))
+        record = _record(crm, name, row)
         objects.add(record)
+        objects.property_names.update(record.properties)
         if record.archived_at is None:
             objects.index[record.id] = record.properties
-        for former in _former_ids(record):
-            objects.merged.setdefault(former, record.id)
+    objects.merged = losers
+
+
+def _record(crm: Crm, name: str, row: Mapping[str, object]) -> Record:
+    objects, record_id = crm.of(name), str(row["id"])
+    if name == "deal_splits":
+        properties = _split_properties(row)
+    else:
+        properties = {key: text(value) for key, value in row.items() if key not in _COMMON}
+    created = text(row.get("created_at")) or crm.clock.now_text()
+    updated = text(row.get("updated_at")) or created
+    properties["hs_object_id"] = record_id
+    for default, value in (("createdate", created), (objects.modified, updated)):
+        properties[default] = properties.get(default) or value
+    archived_at = (text(row.get("archived_at")) or updated) if row.get("archived") else None
+    return Record(record_id, created, updated, properties, archived_at=archived_at)
+
+
+def _losers(rows: Rows) -> dict[str, str]:
+    """Whom each merged-away id answers with; tables say it on the loser, on the winner, or on both."""
+    losers = {}
+    for row in rows:
+        if row.get("merged_into_id"):
+            losers[str(row["id"])] = str(row["merged_into_id"])
+        for former in _former_ids(row.get("hs_merged_object_ids")):
+            if former != str(row["id"]):
+                losers.setdefault(former, str(row["id"]))
+    return losers
 
 
 def _put_off_merges(crm: Crm) -> None:
     """Winners do not name yet whom they are to be merged with."""
     for name, winner_id, loser_id in crm.planned_merges:
-        objects = crm.of(name)
-        objects.merged.pop(loser_id, None)
-        if winner := objects.records.get(winner_id):
-            others = [former for former in _former_ids(winner) if former != loser_id]
+        if winner := crm.of(name).records.get(winner_id):
+            former = _former_ids(winner.properties.get("hs_merged_object_ids"))
+            others = [other for other in former if other != loser_id]
             winner.properties["hs_merged_object_ids"] = ";".join(others) or None
 
 
-def _former_ids(record: Record) -> list[str]:
-    ids = (record.properties.get("hs_merged_object_ids") or "").split(";")
-    return [former.strip() for former in ids if former.strip()]
+def _former_ids(text: object) -> list[str]:
+    return [former.strip() for former in str(text or "").split(";") if former.strip()]
 
 
 def _split_properties(row: Mapping[str, object]) -> dict[str, str | None]:

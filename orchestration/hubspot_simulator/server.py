@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
@@ -55,4 +55,5 @@ def serve(app: Simulator, port: int, ready=lambda url: None) -> None:
     """Serve until interrupted. `ready` hears the address. Raises OSError if the port is taken."""
     listener = _listen(port)
     ready(f"http://{HOST}:{listener.getsockname()[1]}")
-    _server(app).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has stopped
+        _server(app).run(sockets=[listener])

@@ -6,12 +6,14 @@ Belongs here: fixtures that start and stop it. `simulator` gives its address, it
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
 from orchestration.hubspot_simulator import Clock, Crm, Faults, Limits, Simulator, running
+from tests.hubspot.contract_guard import ContractGuard
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -22,6 +24,7 @@ class Account:
 
     url: str
     app: Simulator
+    guard: ContractGuard
 
     @property
     def token(self) -> str:
@@ -40,9 +43,17 @@ class Account:
         return self.app.crm.clock
 
 
+@contextmanager
+def running_account(app: Simulator) -> Iterator[Account]:
+    """A simulator with the contract guard around it; whatever broke the contract fails at the end."""
+    guard = ContractGuard(app)
+    with running(guard) as url:
+        yield Account(url, app, guard)
+    assert not guard.violations, "\n".join(guard.violations[:20])
+
+
 @pytest.fixture
 def simulator() -> Iterator[Account]:
     """An empty account at NOW on a standing clock, without rate limits, on a free loopback port."""
-    app = Simulator(Crm(Clock(NOW)), limits=Limits(None, None, None))
-    with running(app) as url:
-        yield Account(url, app)
+    with running_account(Simulator(Crm(Clock(NOW)), limits=Limits(None, None, None))) as account:
+        yield account
