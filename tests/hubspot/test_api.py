@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from orchestration.hubspot_simulator import search
 from orchestration.hubspot_simulator.crm import iso
 from orchestration.hubspot_simulator.faults import Fault
 from orchestration.ingest.hubspot import api, rows
@@ -50,7 +51,7 @@ def furnished(simulator):
     ]
     crm.teams = [{"id": "5", "name": "EMEA"}, {"id": "6", "name": "DACH", "parentTeamId": "5"}]
     stage = {"id": "s", "label": "New", "displayOrder": 0, "archived": False}
-    stage |= {"metadata": {"probability": "0.2", "isClosed": "false"}} | dates
+    stage |= {"metadata": {"probability": "0.2", "isClosed": "false"}, "writePermissions": "x"} | dates
     pipeline = {"id": "default", "label": "Sales", "displayOrder": 0, "archived": False}
     crm.pipelines = {"deals": [pipeline | {"stages": [stage]} | dates]}
     crm.call_dispositions = [{"id": "d", "label": "Busy", "deleted": False}]
@@ -264,8 +265,9 @@ def test_changes_of_a_window_are_found_half_open(simulator):
         assert read_ids(hubspot.changed_ids("contacts", NOW, NOW + timedelta(days=1)))
 
 
-def test_more_changes_than_a_search_can_give(simulator):
-    ids = deals(simulator.crm, 10_250)
+def test_more_changes_than_a_search_can_give(simulator, monkeypatch):
+    monkeypatch.setattr(search, "MOST_RESULTS", 1000)  # 10,000, in small
+    ids = deals(simulator.crm, 1250)
     with connected(simulator) as hubspot:
         pages = list(hubspot.changed_ids("deals", NOW, NOW + timedelta(seconds=1)))
     assert read_ids(pages) == ids
@@ -414,10 +416,12 @@ def test_threads_and_messages(simulator):
     for number in range(510):
         at = iso(number * 60_000)
         crm.threads[str(number)] = {"id": str(number), "createdAt": at, "latestMessageTimestamp": at}
-        crm.threads[str(number)] |= {"status": "OPEN", "archived": False, "spam": False}
+        crm.threads[str(number)] |= {"status": "OPEN", "archived": False, "spam": False, "inboxId": "1"}
+        crm.threads[str(number)] |= {"originalChannelId": "1000", "originalChannelAccountId": "1"}
     message = {"id": "m", "type": "MESSAGE", "createdAt": iso(5), "direction": "INCOMING"}
     comment = {"id": "c", "type": "COMMENT", "createdAt": iso(6)}
-    crm.messages["3"] = [message | {"senders": [{"actorId": "V-7"}]}, comment]
+    common = {"conversationsThreadId": "3", "createdBy": "V-7", "archived": False}
+    crm.messages["3"] = [message | common | {"senders": [{"actorId": "V-7"}]}, comment | common]
     with connected(simulator) as hubspot:
         assert [len(page) for page in hubspot.threads()] == [500, 10]
         since = datetime(1970, 1, 1, 8, 25, tzinfo=UTC)
