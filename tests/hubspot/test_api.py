@@ -51,7 +51,10 @@ def furnished(simulator):
     ]
     crm.teams = [{"id": "5", "name": "EMEA"}, {"id": "6", "name": "DACH", "parentTeamId": "5"}]
     stage = {"id": "s", "label": "New", "displayOrder": 0, "archived": False}
-    stage |= {"metadata": {"probability": "0.2", "isClosed": "false"}, "writePermissions": "x"} | dates
+    stage |= {
+        "metadata": {"probability": "0.2", "isClosed": "false"},
+        "writePermissions": "READ_ONLY",
+    } | dates
     pipeline = {"id": "default", "label": "Sales", "displayOrder": 0, "archived": False}
     crm.pipelines = {"deals": [pipeline | {"stages": [stage]} | dates]}
     crm.call_dispositions = [{"id": "d", "label": "Busy", "deleted": False}]
