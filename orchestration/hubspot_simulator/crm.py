@@ -26,7 +26,7 @@ from random import Random
 from typing import NamedTuple
 
 from .clock import Clock, iso
-from .vocabulary import MODIFIED, VERSION_CAP
+from .vocabulary import MODIFIED, VERSION_CAP, default_properties
 
 BIN_DAYS = 90
 _DAY_MS = 86_400_000
@@ -73,7 +73,8 @@ class Objects:
     def __init__(self, name: str) -> None:
         self.name = name
         self.modified = MODIFIED.get(name, "hs_lastmodifieddate")
-        self.property_names: set[str] = {"hs_object_id", "createdate", "hs_createdate", self.modified}
+        self.property_names = default_properties(name)
+        """What the account has; values of others are not asked for in vain, they are absent."""
         self.records: dict[str, Record] = {}
         self.merged: dict[str, str] = {}
         self.index: dict[str, dict[str, str | None]] = {}

@@ -24,14 +24,10 @@ from orchestration.ingest import contract
 
 from .clock import Clock, from_iso, iso, to_iso, to_ms
 from .crm import Crm, Link, Record, Version
-from .vocabulary import OBJECT_TABLES, SINGULAR
+from .vocabulary import OBJECT_TABLES, RECORD_COLUMNS, SINGULAR
 
 Rows = Iterable[Mapping[str, object]]
 
-_COMMON = {
-    "id", "created_at", "updated_at", "archived", "archived_at", "merged_into_id", "hard_deleted_at",
-    "_loaded_at",
-}  # fmt: skip
 _PLURAL = {singular: plural for plural, singular in SINGULAR.items()}
 
 
@@ -85,7 +81,6 @@ def text(value: object) -> str | None:
 
 def _load_objects(crm: Crm, name: str, rows: Rows, merges_to_come: bool) -> None:
     objects = crm.of(name)
-    objects.property_names.update(set(contract.TABLES[name].columns) - _COMMON)
     rows = sorted(
         (row for row in rows if not row.get("hard_deleted_at")), key=lambda row: _number(name, row["id"])
     )
@@ -109,7 +104,7 @@ def _record(crm: Crm, name: str, row: Mapping[str, object]) -> Record:
     if name == "deal_splits":
         properties = _split_properties(row)
     else:
-        properties = {key: text(value) for key, value in row.items() if key not in _COMMON}
+        properties = {key: text(value) for key, value in row.items() if key not in RECORD_COLUMNS}
     created = text(row.get("created_at")) or crm.clock.now_text()
     updated = text(row.get("updated_at")) or created
     properties["hs_object_id"] = record_id

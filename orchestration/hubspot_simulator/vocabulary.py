@@ -61,6 +61,21 @@ SCOPES = {
 }
 
 
+# Columns of every object table that are no properties.
+RECORD_COLUMNS = {
+    "id", "created_at", "updated_at", "archived", "archived_at", "merged_into_id", "hard_deleted_at",
+    "_loaded_at",
+}  # fmt: skip
+
+
+def default_properties(object_type: str) -> set[str]:
+    """The properties that every account has, as far as the contract knows them."""
+    table = contract.TABLES.get(object_type)
+    columns = set(table.columns) - RECORD_COLUMNS if table else set()
+    modified = MODIFIED.get(object_type, "hs_lastmodifieddate")
+    return columns | {"hs_object_id", "createdate", "hs_createdate", "hs_merged_object_ids", modified}
+
+
 def property_kind(object_type: str, name: str) -> str:
     """The contract's type of a property; text for one that the contract does not know."""
     if name == "hs_object_id":
