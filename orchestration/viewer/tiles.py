@@ -53,9 +53,9 @@ class Look:
 DEFAULT_NAME = "Sales overview"
 DEFAULT_TILES = (
     Tile(
-        "Deals won and lost by month",
+        "Deals won and lost by month, this year",
         "deals_won_and_lost",
-        "period=last_365_days&group_by=none&bucket=month",
+        "period=this_fiscal_year&group_by=none&bucket=month",
         WIDTHS["two thirds"],
     ),
     Tile(
