@@ -95,12 +95,7 @@ def read_windows(
         answer = hubspot.records(crm_object.type, batch, crm_object.properties, crm_object.history)
         return _window(crm_object, batch, answer.records, answer.missing, answer.merged)
 
-    tasks = (
-        batch
-        for window in chunks((id_ for page in ids for id_ in page), size)
-        # A list gives an id again when records come and go while it is paged.
-        for batch in [*chunks(dict.fromkeys(window), limit), []]
-    )
+    tasks = _batches((id_ for page in ids for id_ in page), limit, size)
     yield from _in_windows(tasks, read, _joined, ahead=2 * -(-size // limit))
 
 
@@ -120,6 +115,28 @@ def read_associations(
 def archived_window(crm_object: CrmObject, records: Sequence[Json]) -> Window:
     """A page of `archived_records` in the shape of a window."""
     return _window(crm_object, [str(record["id"]) for record in records], records, [], {})
+
+
+def _batches(ids: Iterable[str], limit: int, size: int) -> Iterator[list[str]]:
+    """Batches of ids, each as soon as it is known, and an empty one after every window.
+
+    A list gives an id again when records come and go while it is paged: each is once in a window.
+    """
+    window: set[str] = set()
+    batch: list[str] = []
+    for id_ in ids:
+        if id_ in window:
+            continue
+        window.add(id_)
+        batch.append(id_)
+        if len(batch) == limit or len(window) == size:
+            yield batch
+            batch = []
+        if len(window) == size:
+            yield []
+            window = set()
+    yield from filter(None, [batch])
+    yield []
 
 
 # --- many at a time, in order ---------------------------------------------------------------------
