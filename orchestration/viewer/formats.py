@@ -137,8 +137,7 @@ _WORDS = {
     "lapsed": "Close date passed",
     "none": "No amount",
     "email": "E-mail",
-    "BEST_CASE": "Best case",
-    "OMIT": "Omitted",
+    "omit": "Omitted",
 }
 _ACRONYMS = {"ai": "AI", "api": "API", "crm": "CRM", "ui": "UI", "sms": "SMS"}
 MAX_STYLED_CELLS = 150_000
@@ -255,8 +254,8 @@ def words(value: Any, column: str) -> str:
     written = str(value)
     if column not in CODED:
         return written
-    if written in _WORDS:
-        return _WORDS[written]
+    if written in _WORDS or written.lower() in _WORDS:
+        return _WORDS.get(written) or _WORDS[written.lower()]
     if re.fullmatch(r"[A-Z0-9_ –-]+|[a-z0-9_]+", written):
         return _sentence(written.lower())
     return written

@@ -66,6 +66,8 @@ def _family(view: View) -> Callable[[View], altair.LayerChart]:
             return funnel
         case "waterfall" | "funnel" | "heat" if several and not view.periods:
             return heat.by_category
+        case "stacked_bar" if several and not view.periods and view.entry["x"] != "group_label":
+            return heat.by_category
     if view.periods:
         is_one_line_each = len(view.measures) == 1 and not view.category and view.group_count <= MAX_LINES
         return trend if not several or is_one_line_each else heat.over_time

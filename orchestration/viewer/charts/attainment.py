@@ -57,7 +57,7 @@ def attainment(view: View) -> altair.LayerChart:
     )
     ticks = (
         base.transform_filter(f"datum['{target}'] > 0")
-        .mark_tick(thickness=3, size=24, color=view.text_colour)
+        .mark_tick(thickness=3, size=24, opacity=1, color=view.text_colour)
         .encode(y=y, x=altair.X(field=target, type="quantitative"), tooltip=tips)
     )
     text = base.mark_text(align="left", dx=8, color=view.text_colour).encode(
@@ -108,7 +108,7 @@ def _incremental(view: View) -> altair.LayerChart:
     )
     ticks = (
         base.transform_filter(f"datum['{target}'] > 0")
-        .mark_tick(thickness=3, color=view.text_colour, width=altair.RelativeBandSize(band=0.95))
+        .mark_tick(thickness=3, opacity=1, color=view.text_colour, width=altair.RelativeBandSize(band=0.95))
         .encode(x=x, y=altair.Y(field=target, type="quantitative"), tooltip=tips)
     )
     room = len(view.periods) * 40

@@ -27,10 +27,11 @@ def bars(view: View) -> altair.LayerChart:
     several = len(view.measures) > 1
     if view.has_groups:
         return _Bars(view, GROUP, MEASURE if several else view.entry.get("color")).chart()
-    named = [view.entry.get("color"), view.entry.get("detail"), view.entry["x"]]
-    category = next((name for name in named if name in view.columns and name != "group_label"), None)
-    if category:
-        return _Bars(view, category, MEASURE if several else None).chart()
+    named = [view.entry["x"], view.entry.get("color"), view.entry.get("detail")]
+    categories = [name for name in named if name in view.columns and name != "group_label"]
+    if categories:
+        row, *others = categories
+        return _Bars(view, row, MEASURE if several else next(iter(others), None)).chart()
     return _Bars(view, MEASURE if several else GROUP, MEASURE if several else None).chart()
 
 
@@ -44,7 +45,7 @@ class _Bars:
 
     @property
     def is_stacked(self) -> bool:
-        return self.view.entry["type"] == "stacked_bar" and self.row != self.series
+        return self.view.entry["type"] == "stacked_bar" and self.series not in (None, self.row)
 
     @property
     def is_aside(self) -> bool:
@@ -105,11 +106,12 @@ class _Bars:
         layers = [main, self._end_text(drawn, values), *self._tick(values)]
         step = max(layout.ROW, 15 * len(self.colours) + 10) if self.is_aside else layout.ROW
         step = max(step, 14 * max((line.count("\n") + 1 for line in self._lines.values()), default=1) + 6)
-        notes = (
-            []
-            if self.is_aside or not self.extras
-            else [f"Beside the bars: {_lower(layout.listed(self.extras))}."]
-        )
+        notes = []
+        unsaid = [column for column in self.extras if not self._unit(column) and not self.is_aside]
+        if unsaid:
+            notes.append(f"Beside the bars: {_lower(layout.listed(unsaid))}.")
+        if len(layers) > 2:
+            notes.append(f"The line across each bar: {_lower(formats.heading(view.entry['tick']))}.")
         return layout.finish(
             view, layers, height=step * max(len(self.names), 1), says=self._says(), notes=notes
         )
@@ -131,7 +133,7 @@ class _Bars:
                     value[MEASURE] = measure
                 value["line"] = self._lines[name].replace("\n", " ").strip()
                 value |= {"series": series, "place": places.get(series, 0)}
-                value |= {f"extra_{column}": row[column] for column in self.extras}
+                value |= {f"extra_{column}": row[column] for column in self._extra_columns}
                 found.append(value)
         return found
 
@@ -157,8 +159,18 @@ class _Bars:
         }
 
     @property
+    def tick(self) -> str | None:
+        """The column that is drawn as a tick across the bars."""
+        column = self.view.entry.get("tick")
+        return column if column in self.view.columns and self.row == GROUP else None
+
+    @property
+    def _extra_columns(self) -> list[str]:
+        return [*self.extras, *([self.tick] if self.tick else [])]
+
+    @property
     def _extra_fields(self) -> list[str]:
-        return [f"extra_{column}" for column in self.extras]
+        return [f"extra_{column}" for column in self._extra_columns]
 
     @cached_property
     def _lines(self) -> dict[str, str]:
@@ -221,7 +233,7 @@ class _Bars:
 
     def _end_text(self, drawn: altair.Chart, values: list[dict[str, Any]]) -> altair.Chart:
         """The value at the end of each bar; of stacked ones their sum."""
-        x = altair.X(field="value", type="quantitative", stack=None)
+        x = altair.X(field="reach", type="quantitative", stack=None)
         text = altair.Text(field="end", type="nominal")
         place = {"y": self._y(), "x": x, "text": text}
         measure = self.view.measures[0]
@@ -232,10 +244,13 @@ class _Bars:
             )
             base = base.transform_calculate(short=self.view.expression("value", measure))
         told = [
-            f"' · ' + {self.view.expression(f'extra_{column}', column)}"
+            f"' · ' + {self.view.expression(f'extra_{column}', column)} + {self._unit(column)!r}"
             for column in (() if self.is_aside else self.extras)
         ]
-        base = base.transform_calculate(end=" + ".join(["datum.short", *told]))
+        tick = f"datum['extra_{self.tick}'] || 0" if self.tick else "0"
+        base = base.transform_calculate(
+            end=" + ".join(["datum.short", *told]), reach=f"datum.value < 0 ? 0 : max(datum.value, {tick})"
+        )
         if self.is_aside:
             place["yOffset"] = self._place(values)["yOffset"]
         return base.mark_text(
@@ -248,8 +263,8 @@ class _Bars:
 
     def _tick(self, values: list[dict[str, Any]]) -> list[altair.Chart]:
         """A second value of each row as a tick across its bar, such as the median or the time before."""
-        column = self.view.entry.get("tick")
-        if column is None or column not in self.view.columns or self.row != GROUP:
+        column = self.tick
+        if not column:
             return []
         rows = [row for row in self.view.rows if row[column] is not None and row["group"] in set(self.names)]
         marks = [
@@ -260,7 +275,7 @@ class _Bars:
             }
             for row in rows
         ]
-        ticks = layout.data(marks).mark_tick(thickness=3, size=22, color=self.view.text_colour)
+        ticks = layout.data(marks).mark_tick(thickness=3, size=22, opacity=1, color=self.view.text_colour)
         return [
             ticks.encode(
                 y=self._y(),
@@ -279,6 +294,10 @@ class _Bars:
         by = [self._heading(name).lower() for name in (self.row, self.series) if name not in (None, MEASURE)]
         by = by if self.view.has_groups or self.row != GROUP else []
         return f"{what} by {' and '.join(dict.fromkeys(by))}" if by else what
+
+    def _unit(self, column: str) -> str:
+        """What a number beside a bar counts, where it cannot be seen from the number."""
+        return f" {_lower(formats.heading(column))}" if formats.kind(column) == "count" else ""
 
     def _end_width(self) -> int:
         told = () if self.is_aside else self.extras

@@ -32,7 +32,7 @@ def funnel(view: View) -> altair.LayerChart:
         axis=layout.name_axis(),
         scale=altair.Scale(domain=names, paddingInner=0.48, paddingOuter=0.1),
     )
-    scale = layout.end_space(132)
+    scale = altair.Scale(range=[0, layout.on_phone("max(60, width - 100)", "width - 190")])
     axis = view.value_axis(inside, [row["reached"] for row in rows])
     point = layout.selection(view.keys(stage))
     tips = layout.row_tooltip(view, [stage, *told])
@@ -50,8 +50,10 @@ def funnel(view: View) -> altair.LayerChart:
         return layout.named_colour(bar, formats.heading(column), colours)
 
     beside = (
-        f"{view.expression('end', inside)} + ' · ' + {view.expression(share, share)}"
-        f" + (datum['{share}'] == 1 ? '' : ' of all')"
+        f"{view.expression(inside, inside)}"
+        f" + (datum['{skipped}'] > 0 ? (page < 560 ? '+' : ' + ') + {view.expression(skipped, skipped)} : '')"
+        f" + (datum['{skipped}'] > 0 && page >= 560 ? ' {formats.heading(skipped).lower()}' : '')"
+        f" + ' · ' + {view.expression(share, share)} + (page < 560 ? '' : ' of all')"
     )
     text = (
         parts.transform_calculate(beside=beside)

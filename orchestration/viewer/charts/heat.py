@@ -21,9 +21,10 @@ _STEP = 28
 def over_time(view: View) -> altair.LayerChart:
     """Groups against buckets; of what cannot be added up, also by category."""
     rows = [GROUP] if view.has_groups else []
-    if view.category and (not is_additive(view.measures[0]) or not rows):
+    colour = view.entry.get("heat") or view.measures[0]
+    if view.category and (not is_additive(colour) or not rows):
         rows.append(view.category)
-    return heat(view, rows=rows, columns=PERIOD, colour=view.measures[0])
+    return heat(view, rows=rows, columns=PERIOD, colour=colour)
 
 
 def by_category(view: View) -> altair.LayerChart:
@@ -35,27 +36,26 @@ def by_category(view: View) -> altair.LayerChart:
 def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.LayerChart:
     """Cells of `rows` (joined) by `columns`, coloured by the column `colour`."""
     row_names = _row_names(view, rows)
-    column_names = view.periods if columns == PERIOD else view.texts(columns)
+    column_names = view.periods if columns == PERIOD else _used(view, columns, colour)
     categories = [name for name in (*rows, columns) if name not in (GROUP, PERIOD)]
     keys = view.keys(*categories)
     shown = set(row_names)
     values = []
     for row in view.rows:
         name = _row_text(row, rows)
-        if row[colour] is None or name not in shown:
+        column = row["period"] if columns == PERIOD else row[f"text_{columns}"]
+        if row[colour] is None or name not in shown or column not in column_names:
             continue
         value = {key: row[key] for key in keys} | {"row": name, "line": name.replace("\n", " ").strip()}
-        value |= {
-            "column": row["period"] if columns == PERIOD else row[f"text_{columns}"],
-            "value": row[colour],
-        }
+        value |= {"column": column, "value": row[colour]}
         values.append(value)
     point = layout.selection(keys)
     base = layout.data(values).transform_aggregate(
         value="sum(value)", groupby=[*keys, "row", "line", "column"]
     )
     base = base.transform_calculate(
-        full=view.expression("value", colour, compact=False), short=view.expression("value", colour)
+        full=view.expression("value", colour, compact=False),
+        short=f"datum.value == 0 ? '' : {view.expression('value', colour)}",
     )
     x = altair.X(
         field="column",
@@ -99,6 +99,12 @@ def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.Layer
     return layout.finish(view, [cells, text], height=step * max(len(row_names), 1), says=says)
 
 
+def _used(view: View, column: str, colour: str) -> list[str]:
+    """A category's texts that are not empty in every row."""
+    used = {row[f"text_{column}"] for row in view.rows if row[colour]}
+    return [name for name in view.texts(column) if name in used]
+
+
 def _row_text(row: dict[str, Any], rows: list[str]) -> str:
     parts = [row["group"] if name == GROUP else lines(row[f"text_{name}"]) for name in rows]
     return "\n".join(parts)
@@ -123,21 +129,24 @@ def _row_names(view: View, rows: list[str]) -> list[str]:
 
 
 def _column_axis(names: list[str], is_time: bool) -> altair.Axis:
-    longest = max(map(len, names), default=0)
     if is_time:
         return layout.period_axis(orient="top")
     # Names stand upright where they have no room beside each other.
-    room = len(names) * (min(longest, 14) * 6.5 + 8)
+    # The second line of a stage is its pipeline.
+    longest = max((len(part) for name in names for part in name.split(" · ")), default=0)
+    room = len(names) * (longest * 6.5 + 8) + 130
     return altair.Axis(
         title=None,
         orient="top",
         ticks=False,
         domain=False,
         labelOverlap=False,
-        labelLimit=170,
-        labelAngle=altair.ExprRef(f"width < {room:.0f} ? -60 : 0"),
-        labelAlign=altair.ExprRef(f"width < {room:.0f} ? 'left' : 'center'"),
-        labelBaseline=altair.ExprRef(f"width < {room:.0f} ? 'middle' : 'bottom'"),
+        labelLimit=200,
+        labelLineHeight=13,
+        labelExpr="page < 560 ? split(datum.label, ' · ')[0] : split(datum.label, ' · ')",
+        labelAngle=altair.ExprRef(f"page < {room:.0f} ? -60 : 0"),
+        labelAlign=altair.ExprRef(f"page < {room:.0f} ? 'left' : 'center'"),
+        labelBaseline=altair.ExprRef(f"page < {room:.0f} ? 'middle' : 'bottom'"),
     )
 
 
@@ -148,12 +157,19 @@ def _is_signed(values: list[dict[str, Any]]) -> bool:
 def _colour(view: View, colour: str, values: list[dict[str, Any]]) -> altair.Color:
     if formats.heading(colour) == "Attainment":
         scale = altair.Scale(
-            domain=[0, 1, 2], range=[palette.RED, palette.FAINT[view.dark], palette.GREEN], clamp=True
+            domain=[0, 1, 2],
+            range=[palette.RED, palette.FAINT[view.dark], palette.GREEN],
+            clamp=True,
+            interpolate="rgb",
         )
     elif _is_signed(values):
-        scale = altair.Scale(range=[palette.ORANGE, palette.FAINT[view.dark], palette.TEAL], domainMid=0)
+        scale = altair.Scale(
+            range=[palette.ORANGE, palette.FAINT[view.dark], palette.TEAL], domainMid=0, interpolate="rgb"
+        )
     else:
-        scale = altair.Scale(range=palette.ramp(view.dark), domainMin=0)
+        # By square roots, or one outlier leaves all others pale.
+        kind = "linear" if formats.kind(colour) == "percent" else "sqrt"
+        scale = altair.Scale(type=kind, range=palette.ramp(view.dark), domainMin=0, interpolate="rgb")
     return altair.Color(field="value", type="quantitative", scale=scale, legend=None)
 
 
@@ -163,7 +179,8 @@ def _text_colour(view: View, colour: str, values: list[dict[str, Any]]) -> Any:
         strong = "datum.value < 0.35 || datum.value > 1.65"
     else:
         largest = max((abs(value["value"]) for value in values), default=0) or 1
-        strong = f"abs(datum.value) > {0.62 * largest}"
+        share = 0.6 if _is_signed(values) or formats.kind(colour) == "percent" else 0.4
+        strong = f"abs(datum.value) > {share * largest}"
     return altair.condition(strong, altair.value("#ffffff"), altair.value(view.text_colour))
 
 

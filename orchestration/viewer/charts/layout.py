@@ -7,6 +7,7 @@ chart.
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,7 +21,9 @@ from orchestration.viewer.charts.view import MAX_GROUPS, SELECTION, View
 ROW = 30
 """Height of a row of bars, in pixels."""
 _TITLE_LENGTH, _NOTE_LENGTH = 46, 54  # letters on a line of a phone
-_NARROW = 420  # width of the plot on a phone is below
+_NARROW, _PHONE = 420, 560  # pixels; a plot, and a page, that are narrower have less text in them
+_PAGE = "width ? containerSize()[0] || 960 : 960"
+"""The whole chart's width; `width` is what axes leave of it. A picture without a page is 960 wide."""
 
 
 def data(values: Iterable[Mapping[str, Any]]) -> altair.Chart:
@@ -93,7 +96,7 @@ def period_axis(**given: Any) -> altair.Axis:
 def legend(names: Sequence[str], **given: Any) -> altair.Legend:
     """A legend above the chart, in as many columns as fit the width."""
     widest = max((len(name) for name in names), default=1) * 6.6 + 34
-    columns = altair.ExprRef(f"max(1, min({len(names)}, floor((width + 90) / {widest:.0f})))")
+    columns = altair.ExprRef(f"max(1, min({len(names)}, floor((page - 130) / {widest:.0f})))")
     settings = {
         "orient": "top",
         "direction": "horizontal",
@@ -121,6 +124,11 @@ def end_space(pixels: int) -> altair.Scale:
     return altair.Scale(range=[0, altair.ExprRef(f"max(60, width - {pixels})")], nice=True)
 
 
+def on_phone(then: str, otherwise: str) -> altair.ExprRef:
+    """One of two expressions, by the width of the page."""
+    return altair.ExprRef(f"page < {_PHONE} ? {then} : {otherwise}")
+
+
 def when_wide(opacity: float = 1, width: int = _NARROW) -> altair.ExprRef:
     """Shown only where there is room."""
     return altair.ExprRef(f"width < {width} ? 0 : {opacity}")
@@ -133,15 +141,17 @@ def finish(
     notes = list(notes)
     if view.has_groups and view.group_count > MAX_GROUPS:
         notes.append(f"The first {MAX_GROUPS} of {view.group_count}; the table has all of them.")
-    heading = textwrap.wrap(says, _TITLE_LENGTH)
-    notes = [line for note in notes for line in textwrap.wrap(note, _NOTE_LENGTH)]
-    title = altair.TitleParams(text=heading, **({"subtitle": notes} if notes else {}))
+    title = altair.TitleParams(text=_wrapping([says], _TITLE_LENGTH))
+    if notes:
+        title.subtitle = _wrapping(notes, _NOTE_LENGTH)
     chart = altair.layer(*layers).properties(
         width="container",
         height=height,
         title=title,
         autosize=altair.AutoSizeParams(type="fit-x", contains="padding"),
     )
+    page = altair.VariableParameter(name="page", expr=_PAGE)
+    chart.params = [page, *([] if chart.params is altair.Undefined else chart.params)]
     chart.config = dict(palette.config(view.dark))
     return chart
 
@@ -163,6 +173,12 @@ def time_x(column: str) -> altair.X:
         title=None, format="%-d %b", labelOverlap="greedy", labelSeparation=12, tickCount=8, grid=True
     )
     return altair.X(field=column, type="temporal", axis=axis)
+
+
+def _wrapping(texts: Sequence[str], length: int) -> altair.ExprRef:
+    """Texts on one line each, on a phone on as many as they need."""
+    wrapped = [line for text in texts for line in textwrap.wrap(text, length)]
+    return on_phone(json.dumps(wrapped), json.dumps(list(texts)))
 
 
 def message(view: View, text: str) -> altair.LayerChart:

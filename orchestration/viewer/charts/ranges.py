@@ -38,7 +38,7 @@ def ranges(view: View) -> altair.LayerChart:
     layers = [span]
     for column in columns:
         mark = (
-            base.mark_tick(thickness=3, size=18)
+            base.mark_tick(thickness=3, size=18, opacity=1)
             if column == average
             else base.mark_point(filled=True, size=150)
         )
@@ -57,7 +57,8 @@ def records(view: View) -> altair.LayerChart:
     rows = [row for row in view.rows if row[y] is not None]
     missing = len(view.rows) - len(rows)
     rows = layout.with_tips(view, rows, told)
-    colours = view.colours(category)
+    drawn_names = {row[f"text_{category}"] for row in rows}
+    colours = {name: colour for name, colour in view.colours(category).items() if name in drawn_names}
     scale, axis = _value_scale(view, [row[y] for row in rows])
     point = layout.selection(
         [*view.keys(category), *[column for column in view.columns if column in view.record_keys]]
@@ -76,7 +77,7 @@ def records(view: View) -> altair.LayerChart:
         opacity=layout.faded(point, 0.75),
     ).add_params(point)
     notes = [f"{missing:,} without a value are not drawn."] if missing else []
-    says = f"{formats.heading(y)} by time of {formats.heading(x).lower()}"
+    says = f"{formats.heading(y)}, each point one"
     return layout.finish(view, [drawn], height=340, says=says, notes=notes)
 
 

@@ -56,7 +56,7 @@ def timeline(view: View) -> altair.LayerChart:
         opacity=layout.faded(point, 0.7),
     ).add_params(point)
     height = max(30, 9 * len(kinds) + 8) * max(len(names), 1)
-    says = f"{view.title} by {heading.lower()}, each point one"
+    says = f"{view.title} by {heading.lower()}"
     return layout.finish(view, [drawn], height=height, says=says)
 
 

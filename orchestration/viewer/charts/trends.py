@@ -6,6 +6,7 @@ Belongs here: charts with a time axis, of one group or of few. Many groups over 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import altair
@@ -36,6 +37,8 @@ def trend(view: View) -> altair.LayerChart:
 def snapshots(view: View) -> altair.LayerChart:
     """The pipeline at each snapshot as layers: by stage, band or category; of several groups by group."""
     series = GROUP if view.has_groups and view.group_count > 1 else view.category
+    if series == "stage_label":
+        view = _stages_by_name(view)
     measure = view.measures[0]
     colours = _colours(view, series)
     # A day is drawn at its own midnight; without a time JavaScript would take it as one of UTC.
@@ -72,6 +75,13 @@ def snapshots(view: View) -> altair.LayerChart:
     hit = hit.transform_calculate(day="timeFormat(toDate(datum.at), '%-d %b %Y')").add_params(point)
     says = f"{formats.heading(measure)} at the time by {view.heading_of(series).lower()}"
     return layout.finish(view, [area, hit], height=HEIGHT, says=says)
+
+
+def _stages_by_name(view: View) -> View:
+    """Stages of one name in several pipelines as one layer: twenty colours tell nothing apart."""
+    rows = [row | {"text_stage_label": row["stage_label"], "pipeline_label": None} for row in view.rows]
+    columns = [name for name in view.columns if name not in ("stage_id", "pipeline_id", "stage_position")]
+    return replace(view, rows=rows, columns=columns)
 
 
 def _columns(view: View, series: str | None) -> altair.LayerChart:

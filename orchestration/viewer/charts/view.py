@@ -30,6 +30,12 @@ MAX_GROUPS = 40
 _LINE_LENGTH = 22
 _ALL_TOGETHER = "all"
 _ORDERS = {
+    "category": [
+        *("begin", "created", "pulled", "stage_forward", "stage_back", "stage_other", "moved_pipeline"),
+        *("reopened", "moved_in", "increased", "decreased", "amount_increased", "amount_decreased"),
+        *("close_date_pushed", "close_date_pulled", "close_date_changed", "auto_close_date"),
+        *("pushed", "lost", "won", "lapsed", "moved_out", "removed", "end"),
+    ],
     "forecast_category": ["CLOSED", "COMMIT", "BEST_CASE", "PIPELINE", "(No category)", "OMIT"],
     "deal_status": ["won", "open", "lost"],
     "task_status": ["COMPLETED", "IN_PROGRESS", "WAITING", "NOT_STARTED", "DEFERRED"],
@@ -150,7 +156,7 @@ class View:
             return sorted(found, key=lambda text: order.get(found[text][column], len(order)))
         size = defaultdict(float)
         for row in self.rows:
-            size[row[f"text_{column}"]] += _size(row, self.measures[0])
+            size[row[f"text_{column}"]] += _size(row, self.sort_by)
         return sorted(found, key=lambda text: (text.startswith("("), -size[text]))
 
     def colours(self, column: str) -> dict[str, str]:
@@ -196,6 +202,8 @@ class View:
         largest = max((abs(value) for value in shown if value is not None), default=0)
         settings: dict[str, Any] = {
             "tickCount": altair.ExprRef("width < 320 ? 3 : 5"),
+            "labelSeparation": 8,
+            "labelOverlap": "greedy",
             "domain": False,
             "ticks": False,
         }
@@ -314,8 +322,11 @@ def _stage_place(row: Mapping[str, Any]) -> tuple[str, float, str]:
 
 
 def _size(row: Mapping[str, Any], column: str) -> float:
+    """What a row weighs in an order: its value; an event that has none counts as one."""
     value = row.get(column)
-    return float(value) if isinstance(value, (int, float)) else 0.0
+    if isinstance(value, str):
+        return 1.0
+    return float(value or 0)
 
 
 def _listed(named: str | Sequence[str] | None) -> list[str]:

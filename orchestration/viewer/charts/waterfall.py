@@ -47,8 +47,10 @@ def waterfall(view: View) -> altair.LayerChart:
     base = base.transform_calculate(step=f"datum.category == '{END}' ? 0 : datum.value")
     base = base.transform_window(upto="sum(step)", sort=[altair.SortField("place")], frame=[None, 0])
     base = base.transform_calculate(
-        start=f"indexof({[BEGIN, END]}, datum.category) >= 0 ? 0 : datum.upto - datum.value",
-        stop=f"datum.category == '{END}' ? datum.value : datum.upto",
+        # To the cent: sums of doubles are off by less, and would put the axis below 0.
+        start=f"indexof({[BEGIN, END]}, datum.category) >= 0 ? 0"
+        " : round(100 * (datum.upto - datum.value)) / 100",
+        stop=f"datum.category == '{END}' ? datum.value : round(100 * datum.upto) / 100",
         meaning=f"{_MEANING!r}[datum.category] || (datum.value < 0 ? 'Takes away' : 'Adds')",
         short=f"(datum.value > 0 && indexof({[BEGIN, END]}, datum.category) < 0 ? '+' : '')"
         f" + {view.expression('value', measure)}",
