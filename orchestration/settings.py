@@ -9,9 +9,11 @@ setting would otherwise be ignored in silence.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,6 +60,10 @@ class Settings:
     hubspot_api_version: str = HUBSPOT_API_VERSIONS[0]
     hubspot_requests_per_10_s: int = 190
     hubspot_full_refresh: bool = False
+    viewer_host: str = "127.0.0.1"
+    viewer_port: int = 8501
+    viewer_user_header: str | None = None
+    viewer_access_file: Path | None = None
 
     @property
     def build_path(self) -> Path:
@@ -162,6 +168,20 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _host(text: str) -> str:
+    """An address of this machine to listen on, such as 127.0.0.1, 0.0.0.0 or ::1."""
+    try:
+        return str(ip_address("127.0.0.1" if text == "localhost" else text))
+    except ValueError:
+        raise ValueError("must be an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all") from None
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ValueError("must be the name of a header, such as X-Forwarded-Email")
+    return text
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -190,6 +210,10 @@ _READERS = {
     "hubspot_api_version": _choice(*HUBSPOT_API_VERSIONS),
     "hubspot_requests_per_10_s": _integer(10, 190),
     "hubspot_full_refresh": _flag,
+    "viewer_host": _host,
+    "viewer_port": _integer(1, 65535),
+    "viewer_user_header": _header,
+    "viewer_access_file": _path,
 }
 
 # Names with the prefix that this project sets itself, for dbt (profiles.yml).
@@ -225,6 +249,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             problems.append(f"{TOKEN_NAME} holds characters that no token has; copy it once more")
     elif values.get("source") == "hubspot":
         problems.append(f"SALES_REPORTS_SOURCE=hubspot needs {TOKEN_NAME}. {how_to_get_a_token()}")
+    if "viewer_access_file" in values and "viewer_user_header" not in values:
+        problems.append(
+            "SALES_REPORTS_VIEWER_ACCESS_FILE needs SALES_REPORTS_VIEWER_USER_HEADER: whose rows somebody "
+            "sees can only be said of users whom a proxy has logged in"
+        )
     if values.get("engine", "duckdb") not in BUILT_ENGINES:
         problems.append(
             f"SALES_REPORTS_ENGINE={values['engine']}: a run builds and publishes on duckdb only so far; "

@@ -1,7 +1,8 @@
-"""Starts other programs on this project: Dagster's UI and daemon, dbt's docs, the SQL linter, Postgres.
+"""Starts other programs on this project: Dagster's UI and daemon, dbt's docs, the SQL linter, Postgres,
+the report viewer.
 
 Belongs here: their command lines, and the environment that the settings give them. `make dev`,
-`make serve`, `make docs`, `make lint` and `make postgres` come here.
+`make serve`, `make docs`, `make lint`, `make postgres` and `make view` come here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,16 @@ from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_s
 BIN = Path(sys.executable).parent
 LINT_BIN = PROJECT_ROOT / ".venv-lint" / "bin"
 CODE = ("--module-name", "orchestration.definitions", "--working-directory", str(PROJECT_ROOT))
+
+# Streamlit asks nothing, reports nothing home, and shows readers no code and no stack of calls.
+VIEWER_OPTIONS = {
+    "server.headless": "true",
+    "server.fileWatcherType": "none",
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "logger.hideWelcomeMessage": "true",
+}
 
 
 def ui(settings: Settings) -> None:
@@ -73,6 +84,18 @@ def postgres(settings: Settings) -> None:
     print(f"Built       {kinds['model']} models, {kinds['test']} dbt tests passed (schemas core, reports)")
 
 
+def view(settings: Settings) -> None:
+    """The report viewer, until it is stopped."""
+    host = f"[{settings.viewer_host}]" if ":" in settings.viewer_host else settings.viewer_host
+    print(f"Reports     http://{host}:{settings.viewer_port}  (Ctrl-C ends)")
+    options = VIEWER_OPTIONS | {
+        "server.address": settings.viewer_host,
+        "server.port": str(settings.viewer_port),
+    }
+    flags = [f"--{key}={value}" for key, value in options.items()]
+    _become(BIN / "streamlit", "run", str(PROJECT_ROOT / "orchestration" / "viewer" / "app.py"), *flags)
+
+
 def _become(program: Path, *arguments: str) -> None:
     """Replace this process, so that signals reach the program itself."""
     sys.stdout.flush()
@@ -80,7 +103,14 @@ def _become(program: Path, *arguments: str) -> None:
     os.execv(program, [program.name, *arguments])
 
 
-COMMANDS = {"ui": ui, "daemon": daemon, "docs": docs, "lint": lint, "postgres": postgres}
+COMMANDS = {
+    "ui": ui,
+    "daemon": daemon,
+    "docs": docs,
+    "lint": lint,
+    "postgres": postgres,
+    "view": view,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from orchestration.viewer.database import Build
-from orchestration.viewer.sql import conditions, text
+from orchestration.viewer.sql import conditions, literal, text
 
 COLLECTIONS = {
     "coach_reps_and_teams": "Coach reps and teams",
@@ -24,6 +24,7 @@ COLLECTIONS = {
 }
 """HubSpot's three collections, in its order."""
 _DATA_QUALITY = "rpt_data_quality"
+_FUNNEL_STEPS = "core.dim_deal_funnel_steps"
 _BUCKETS = (None, "day", "week", "month", "quarter", "year")
 # Charts that show one thing at a time; grouped by rep they would be dozens.
 _UNGROUPED_CHARTS = {"waterfall", "funnel", "area", "table"}
@@ -187,16 +188,39 @@ def choices(build: Build, argument: Argument, given: Mapping[str, Any] | None = 
     source = argument.choices
     if source is None:
         return {}
-    wheres = [f"{source.id} is not null", source.where or "true"]
-    pipelines = (given or {}).get("pipelines")
-    if source.relation == "core.dim_deal_funnel_steps" and pipelines:
-        wheres.append(f"pipeline_id in ({', '.join(map(text, pipelines))})")
     order = f"min({source.order}) nulls last, " if source.order else ""
+    where = conditions(_choice_wheres(source, given or {}))
     rows = build.records(
         f"select {source.id} as id, min({source.label}) as label from {source.relation} "
-        f"where {conditions(wheres)} group by {source.id} order by {order}label, id"
+        f"where {where} group by {source.id} order by {order}label, id"
     )
     return {row["id"]: row["label"] for row in rows}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage that a journey or a funnel has by itself."""
+
+    id: str
+    is_optional: bool
+
+
+def steps(build: Build, argument: Argument, given: Mapping[str, Any]) -> list[Step]:
+    """The stages that hold where none are chosen, in their order; of a funnel, those of its pipeline."""
+    source = argument.choices
+    rows = build.records(
+        f"select {source.id} as id, is_optional from {source.relation} "
+        f"where {conditions(_choice_wheres(source, given))} and {source.order} is not null "
+        f"order by {source.order}"
+    )
+    return [Step(row["id"], row["is_optional"]) for row in rows]
+
+
+def _choice_wheres(source: Choices, given: Mapping[str, Any]) -> list[str]:
+    wheres = [f"{source.id} is not null", source.where or "true"]
+    if source.relation == _FUNNEL_STEPS and given.get("pipelines"):
+        wheres.append(f"pipeline_id in (select unnest({literal(given['pipelines'])}))")
+    return wheres
 
 
 def _report(build: Build, row: Mapping[str, Any], missing: Sequence[str]) -> Report:
@@ -233,7 +257,8 @@ def _arguments(
     groups = tuple(function["group_by"])
     ungrouped = definition["chart"]["type"] in _UNGROUPED_CHARTS
     owners = Choices("core.dim_owners", "owner_id", "owner_name")
-    teams = Choices("core.dim_teams", "team_id", "team_name")
+    # By the whole path, which puts each team below the one that it belongs to.
+    teams = Choices("core.dim_teams", "team_id", "path_names", "path_names")
     found = [
         Argument("group_by", "one_of", "none" if ungrouped else "owner", "owner", values=groups),
         Argument("owners", "names", choices=owners),
@@ -279,8 +304,8 @@ def _filled(build: Build, report: str, argument: Argument) -> Argument:
     if (report, argument.name) == ("quota_attainment", "goal"):
         # The one that is running; of several, and where none is, the first by name.
         running = build.records(
-            "select goal_id from core.fct_goal_slices cross join core.build_info group by all "
-            "order by bool_or(run_date >= period_start and run_date < period_end) desc, min(goal_name), goal_id"
+            "select goal_id from core.fct_goal_slices cross join core.build_info group by goal_id order by "
+            "bool_or(run_date >= period_start and run_date < period_end) desc, min(goal_name), goal_id"
         )
         return replace(argument, default=running[0]["goal_id"]) if len(running) > 1 else argument
     return argument
