@@ -8,7 +8,7 @@ the report that is on the page. What a tile draws is `tiles.py`; what is kept an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit
 
@@ -190,7 +190,7 @@ def _arrange(saved: Saved, board: Dashboard, tile: Tile, index: int, order: list
     def resize() -> None:
         saved.resize_tile(tile.tile_id, WIDTHS[streamlit.session_state[f"{key}_width"]])
 
-    with streamlit.container(border=True, key=key), _row():
+    with streamlit.container(border=True, key=key), _row("center"):
         streamlit.markdown(f"{index + 1}. **{tiles.plain(name)}**", width="stretch")
         widths = list(WIDTHS)
         streamlit.selectbox(
@@ -223,12 +223,11 @@ def _saved_reports(look: Look, reports: Sequence[SavedReport]) -> None:
     if not reports:
         streamlit.caption("None yet. Open a report, set its filters and choose Save.")
     for report in reports:
-        with streamlit.container(border=True, key=f"saved_{report.report_id}"), _row():
+        with streamlit.container(border=True, key=f"saved_{report.report_id}"), _row("center"):
             tiles.link(look, report.report, report.query, report.name)
             problem = tiles.problem(look, report.report, report.query)
             note = f"by {report.owner}" if report.owner and not report.is_own else ""
-            if words := " · ".join(filter(None, (problem, note))):
-                streamlit.caption(tiles.plain(words), width="stretch")
+            streamlit.caption(tiles.plain(" · ".join(filter(None, (problem, note)))), width="stretch")
             if report.is_own:
                 with streamlit.popover("Change", key=f"change_{report.report_id}"):
                     _change(look.saved, report)
@@ -258,9 +257,9 @@ def _change(saved: Saved, report: SavedReport) -> None:
 # --- small parts ----------------------------------------------------------------------------------
 
 
-def _row() -> Any:
+def _row(align: Literal["center", "bottom"] = "bottom") -> Any:
     """Elements side by side, that wrap on a phone."""
-    return streamlit.container(horizontal=True, vertical_alignment="bottom")
+    return streamlit.container(horizontal=True, vertical_alignment=align)
 
 
 def _sharing(share: Callable[[int, bool], None], key: int, is_shared: bool) -> None:

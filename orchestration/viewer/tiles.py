@@ -24,7 +24,7 @@ from orchestration.viewer.saved import Tile as SavedTile
 from orchestration.viewer.state import AddressError, ReportState
 
 _MAX_ROWS = 2_000  # of a tile; what needs more is looked at on its page
-_COLUMN = 52  # pixels that a twelfth of the page has at least; a narrower page has fewer of them
+_COLUMN = 120  # pixels that a sixth of the page has at least; a narrower page has fewer of them
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,23 @@ class Look:
 DEFAULT_NAME = "Sales overview"
 DEFAULT_TILES = (
     Tile(
-        "Deals won and lost by month, this year",
+        "Deals won and lost by month",
         "deals_won_and_lost",
-        "period=this_fiscal_year&group_by=none&bucket=month",
+        "period=last_365_days&group_by=none&bucket=month",
         WIDTHS["two thirds"],
     ),
     Tile(
-        "Deals won and lost by rep, this quarter",
+        "Deals won and lost by rep",
         "deals_won_and_lost",
         "period=this_quarter",
         WIDTHS["third"],
     ),
-    Tile("Pipeline waterfall, this quarter", "deal_pipeline_waterfall", "period=this_quarter"),
+    Tile("Pipeline waterfall", "deal_pipeline_waterfall", "period=this_quarter"),
     Tile("Quota attainment", "quota_attainment"),
-    Tile("Deal funnel, last 12 months", "deal_funnel", "period=last_365_days"),
-    Tile("Forecast by category, this quarter", "forecast_category", "period=this_quarter"),
+    Tile("Deal funnel", "deal_funnel", "period=last_365_days"),
+    Tile("Forecast by category", "forecast_category", "period=this_quarter"),
     Tile("Why deals were lost", "deal_loss_reasons", "period=last_365_days&group_by=none"),
-    Tile("Completed activities, last 30 days", "completed_activities", "period=last_30_days"),
+    Tile("Completed activities", "completed_activities", "period=last_30_days"),
 )
 """The dashboard that everybody has before making one: what came in, what is to come, what was done."""
 
@@ -83,10 +83,10 @@ def of_saved(tile: SavedTile) -> Tile:
 
 def show(look: Look, shown: Sequence[Tile]) -> None:
     """Tiles beside each other as wide as they ask for; on a phone one below the other."""
-    grid = streamlit.grid(12, min_column_width=_COLUMN)
+    grid = streamlit.grid(6, min_column_width=_COLUMN)
     for index, tile in enumerate(shown):
         with (
-            grid.cell(column_span=tile.width),
+            grid.cell(column_span=tile.width // 2),
             streamlit.container(border=True, key=f"shown_{index}", height="stretch"),
         ):
             _tile(look, tile, index)
