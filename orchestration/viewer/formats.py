@@ -51,7 +51,7 @@ _HEADINGS = {
     "call_share": "Share of calls",
     "contact_count": "Contacts",
     "cumulative_actual_amount": "Won amount so far",
-    "cumulative_rate": "Of all",
+    "cumulative_rate": "Share of all",
     "cumulative_target_amount": "Target so far",
     "current_here_count": "In this stage now",
     "days_to_close_ms": "Days to close in all",

@@ -32,13 +32,13 @@ def chart(
 ) -> altair.LayerChart | None:
     """The chart of `rows`, or None for a report that is a table only.
 
-    `report` has `title` and `chart` (the YAML's entry), `state` the function's `arguments`. `currency`
+    `report` has `title` and `chart` (the YAML's entry), `state` the `values` of its arguments. `currency`
     is the company currency of the build. Width is "container"; give `streamlit.altair_chart` theme=None.
     """
     entry = _entry_for(report.chart, rows)
     if entry["type"] == "table":
         return None
-    view = view_of(report.title, entry, rows, state.arguments, currency, dark)
+    view = view_of(report.title, entry, rows, state.values(report), currency, dark)
     if not view.rows:
         return layout.message(view, "No data for this choice. Try a longer date range or fewer filters.")
     return _family(view)(view)

@@ -49,13 +49,15 @@ def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.Layer
         value = {key: row[key] for key in keys} | {"row": name, "line": name.replace("\n", " ").strip()}
         value |= {"column": column, "value": row[colour]}
         values.append(value)
+    # An empty cell says that nothing was there; a rate of 0 is a result.
+    nothing = "" if is_additive(colour) else view.text({colour: 0}, colour)
     point = layout.selection(keys)
     base = layout.data(values).transform_aggregate(
         value="sum(value)", groupby=[*keys, "row", "line", "column"]
     )
     base = base.transform_calculate(
         full=view.expression("value", colour, compact=False),
-        short=f"datum.value == 0 ? '' : {view.expression('value', colour)}",
+        short=f"datum.value == 0 ? {nothing!r} : {view.expression('value', colour)}",
     )
     x = altair.X(
         field="column",
@@ -174,12 +176,14 @@ def _colour(view: View, colour: str, values: list[dict[str, Any]]) -> altair.Col
 
 
 def _text_colour(view: View, colour: str, values: list[dict[str, Any]]) -> Any:
-    """White on strong cells, the page's colour on faint ones."""
+    """White on strong cells, the page's colour on faint ones, which in the dark are dark themselves."""
+    if view.dark:
+        return altair.value(view.text_colour)
     if formats.heading(colour) == "Attainment":
-        strong = "datum.value < 0.35 || datum.value > 1.65"
+        strong = "datum.value < 0.2 || datum.value > 1.8"
     else:
         largest = max((abs(value["value"]) for value in values), default=0) or 1
-        share = 0.6 if _is_signed(values) or formats.kind(colour) == "percent" else 0.4
+        share = 0.8 if _is_signed(values) or formats.kind(colour) == "percent" else 0.64
         strong = f"abs(datum.value) > {share * largest}"
     return altair.condition(strong, altair.value("#ffffff"), altair.value(view.text_colour))
 

@@ -141,9 +141,10 @@ def finish(
     notes = list(notes)
     if view.has_groups and view.group_count > MAX_GROUPS:
         notes.append(f"The first {MAX_GROUPS} of {view.group_count}; the table has all of them.")
-    title = altair.TitleParams(text=_wrapping([says], _TITLE_LENGTH))
+    title = altair.TitleParams(text=_wrapping(says))
     if notes:
-        title.subtitle = _wrapping(notes, _NOTE_LENGTH)
+        # A subtitle knows no expressions, so it is wrapped for a phone everywhere.
+        title.subtitle = [line for note in notes for line in textwrap.wrap(note, _NOTE_LENGTH)]
     chart = altair.layer(*layers).properties(
         width="container",
         height=height,
@@ -175,10 +176,9 @@ def time_x(column: str) -> altair.X:
     return altair.X(field=column, type="temporal", axis=axis)
 
 
-def _wrapping(texts: Sequence[str], length: int) -> altair.ExprRef:
-    """Texts on one line each, on a phone on as many as they need."""
-    wrapped = [line for text in texts for line in textwrap.wrap(text, length)]
-    return on_phone(json.dumps(wrapped), json.dumps(list(texts)))
+def _wrapping(text: str) -> altair.ExprRef:
+    """A text on one line, on a phone on as many as it needs."""
+    return on_phone(json.dumps(textwrap.wrap(text, _TITLE_LENGTH)), json.dumps([text]))
 
 
 def message(view: View, text: str) -> altair.LayerChart:
