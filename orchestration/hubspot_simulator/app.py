@@ -8,6 +8,7 @@ says no (401, 429, 403, then the request itself). Paths: developers.hubspot.com,
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,7 +21,15 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from .crm import Crm
-from .errors import ApiError, bad_request, missing_scopes, not_found, too_many, wrong_token
+from .errors import (
+    ApiError,
+    bad_request,
+    method_not_allowed,
+    missing_scopes,
+    not_found,
+    too_many,
+    wrong_token,
+)
 from .faults import Faults
 from .limits import Limits
 from .objects_api import ObjectsApi
@@ -31,11 +40,12 @@ TOKEN = "simulated-token"
 """No secret: what the simulator lets in when nothing else is said."""
 DATED = "2026-09"
 
+_log = logging.getLogger(__name__)
 Handler = Callable[[Request, object], Response]
 
 
 class Seen(NamedTuple):
-    """One request that came in: when (monotonic seconds), what, and how it was answered."""
+    """One request: when it came in (monotonic seconds), what it was, and how it was answered."""
 
     at: float
     method: str
@@ -79,6 +89,19 @@ class Simulator:
             for path in paths
         ]
 
+    def peak(self, seconds: float, *, searches: bool = False) -> int:
+        """The most requests, or searches only, that were answered and not refused within any `seconds`."""
+        let_through: deque[float] = deque()
+        most = 0
+        for seen in self.seen:
+            if seen.status == 429 or (searches and not seen.is_search):
+                continue
+            let_through.append(seen.at)
+            while let_through[0] <= seen.at - seconds:
+                let_through.popleft()
+            most = max(most, len(let_through))
+        return most
+
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"the simulator answers HTTP only, not {scope['type']}")
@@ -87,20 +110,27 @@ class Simulator:
         path = (scope["path"].rstrip("/") or "/").replace(f"/{DATED}-beta", f"/{DATED}")
         scope = {**scope, "path": path}
         request = Request(scope, receive)
-        policy = ""
+        fault = self.faults.next()
+        await self._travel()
+        arrived, policy = time.monotonic(), ""
         try:
-            fault = self.faults.next()
-            if self.latency:
-                await asyncio.sleep(self._random.uniform(*self.latency))
-            try:
-                response, policy = await self._answer(request, path, fault)
-            except ApiError as error:
-                response = error.response()
-            self._note(request, path, response.status_code, policy)
-            await self._send(response, fault, scope, receive, send)
-        except Exception as error:
-            self._note(request, path, 0, type(error).__name__)
+            response, policy = await self._answer(request, path, fault)
+        except ApiError as error:
+            response = error.response()
+        except Exception:
+            _log.exception("the simulator failed at %s %s", request.method, path)
             raise
+        self.seen.append(Seen(arrived, request.method, path, response.status_code, policy))
+        await self._travel()
+        if fault is None:
+            await response(scope, receive, send)
+        else:
+            await fault.send(response, scope, receive, send)
+
+    async def _travel(self) -> None:
+        """Half of the latency, on the way there or back."""
+        if self.latency:
+            await asyncio.sleep(self._random.uniform(*self.latency) / 2)
 
     async def _answer(self, request: Request, path: str, fault) -> tuple[Response, str]:
         """The response, and the limit that refused the request if one did."""
@@ -139,20 +169,9 @@ class Simulator:
             if match is Match.FULL:
                 return route.endpoint, child
             wrong_method |= match is Match.PARTIAL
-        raise (
-            ApiError(405, {"status": "error", "message": "method not allowed"})
-            if wrong_method
-            else not_found()
-        )
-
-    def _note(self, request: Request, path: str, status: int, policy: str) -> None:
-        self.seen.append(Seen(time.monotonic(), request.method, path, status, policy))
-
-    async def _send(self, response: Response, fault, scope, receive, send) -> None:
-        if fault is None:
-            await response(scope, receive, send)
-        else:
-            await fault.send(response, scope, receive, send)
+        if wrong_method:
+            raise method_not_allowed()
+        raise not_found()
 
 
 class _Endpoint:

@@ -49,6 +49,10 @@ def not_found(message: str = "resource not found") -> ApiError:
     return ApiError(404, _body(message, "OBJECT_NOT_FOUND"))
 
 
+def method_not_allowed() -> ApiError:
+    return ApiError(405, _body("Method Not Allowed", "METHOD_NOT_ALLOWED"))
+
+
 def wrong_token() -> ApiError:
     return ApiError(
         401,

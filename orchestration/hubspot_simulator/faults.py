@@ -26,9 +26,10 @@ class ConnectionCut(Exception):
 class Fault:
     """One thing that goes wrong with one request.
 
-    kind: `429` (policy, with or without Retry-After), `5xx` (status), `odd_error` (a body that is not
-    HubSpot's schema, or no JSON), `hang` (a status, silence for `seconds`, then a cut), `cut` (half a
-    body), `partial` (of a batch, every other record is held back with an error; other requests pass).
+    kind: `429` (policy, with or without Retry-After), `expired` (401), `5xx` (status), `odd_error` (a
+    body that is not HubSpot's schema, or no JSON), `hang` (a status, silence for `seconds`, then a cut),
+    `cut` (half a body), `partial` (of a batch, every other record is held back with an error; other
+    requests pass).
     """
 
     kind: str
@@ -42,6 +43,8 @@ class Fault:
         match self.kind:
             case "429":
                 return too_many(self.policy, self.retry_after).response()
+            case "expired":
+                return expired_token().response()
             case "5xx":
                 return server_error(self.status).response()
             case "odd_error":
@@ -103,6 +106,7 @@ def _odd_error(status: int) -> Response:
     )
 
 
+# Those that come by chance; an expired token has to be planned, because it ends a sync.
 KINDS = ("429", "5xx", "odd_error", "hang", "cut", "partial")
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from orchestration.hubspot_simulator import Fault, Faults, Limits
+from orchestration.hubspot_simulator.app import Seen
 from orchestration.hubspot_simulator.faults import KINDS
 from orchestration.hubspot_simulator.vocabulary import OBJECT_TABLES, SCOPES
 from tests.hubspot.conftest import Account
@@ -92,6 +93,16 @@ def test_each_limit_is_answered_with_its_policy(simulator: Account, client: http
     ]  # fmt: skip
 
 
+def test_the_peak_of_what_was_let_through(simulator: Account):
+    app = simulator.app
+    for at, path, status in (
+        (0.0, OWNERS, 200), (0.5, SEARCH, 200), (0.9, SEARCH, 503), (0.95, SEARCH, 429), (1.0, OWNERS, 200),
+    ):  # fmt: skip
+        app.seen.append(Seen(at, "GET", path, status, ""))
+    assert [app.peak(seconds) for seconds in (0.3, 1, 1.1)] == [2, 3, 4]
+    assert app.peak(10, searches=True) == 2
+
+
 # --- token and scopes -----------------------------------------------------------------------------
 
 
@@ -101,6 +112,8 @@ def test_an_expired_token(simulator: Account, client: httpx.Client):
     assert answer.status_code == 401 and answer.json()["category"] == "EXPIRED_AUTHENTICATION"
     simulator.faults.expired = False
     assert client.get(OWNERS).status_code == 200
+    simulator.faults.plan(None, Fault("expired"))
+    assert [client.get(OWNERS).status_code for _ in range(3)] == [200, 401, 200]
 
 
 @pytest.mark.parametrize("kind", OBJECT_TABLES)
