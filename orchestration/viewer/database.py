@@ -111,8 +111,9 @@ class Build:
         self._connection = connection
         places = [f"{catalog}.{schema}" for catalog in catalogs for schema in SCHEMAS]
         self._session = [f"set search_path = {text(','.join(places))}"]
+        zone = self.one("select time_zone from core.build_info")["time_zone"]
+        self._session.append(f"set timezone = {text(zone)}")
         self.info = self.one("select * from core.build_info")
-        self._session.append(f"set timezone = {text(self.info['time_zone'])}")
         self._cached = lru_cache(_CACHED_ANSWERS)(self._ask)
 
     @property
