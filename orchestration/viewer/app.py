@@ -32,7 +32,8 @@ NEW_BUILD_SECONDS = 60
 
 
 def main() -> None:
-    streamlit.set_page_config(page_title="Sales reports", page_icon=":material/bar_chart:", layout="wide")
+    # A picture of Unicode's: for a Material symbol here the browser would ask Google.
+    streamlit.set_page_config(page_title="Sales reports", page_icon="📊", layout="wide")
     try:
         settings = load_settings()
         user = user_of(streamlit.context.headers, settings.viewer_user_header)
