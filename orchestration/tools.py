@@ -29,6 +29,8 @@ VIEWER_OPTIONS = {
     "server.fileWatcherType": "none",
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "minimal",
+    "client.disableDataExport": "true",  # ours (exports.py) writes no formulas
+    "runner.magicEnabled": "false",  # a text by itself is a comment, not a part of the page
     "client.showErrorDetails": "none",
     "logger.hideWelcomeMessage": "true",
 }
