@@ -207,7 +207,7 @@ def expression(field: str, value_kind: str, currency: str | None = None, *, comp
         case "money_per_day":
             written = sign + (prefixed if compact else f"format({size}, ',.0f') + ' per day'")
         case "percent":
-            written = f"format({value}, '.1%')" if not compact else f"format({value}, '.0%')"
+            written = f"format({value}, ',.1%')" if not compact else f"format({value}, ',.0%')"
         case "duration":
             units = [(MINUTE, SECOND, "s"), (HOUR, MINUTE, "min"), (2 * DAY, HOUR, "h")]
             written = short.format(f"({value} / {DAY})") + " + ' d'"

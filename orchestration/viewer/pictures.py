@@ -38,7 +38,7 @@ _MARGIN = 16
 def picture(chart: altair.TopLevelMixin, width: int, *, dark: bool = False) -> bytes:
     """A chart as PNG of that width in pixels, margins included, as a page of the width shows it."""
     specification = chart.to_dict()
-    specification["width"] = width - 2 * _MARGIN
+    specification["width"] = width
     for parameter in specification["params"]:
         if parameter["name"] == "page":
             parameter["expr"] = str(width)
@@ -78,9 +78,7 @@ def main(arguments: list[str]) -> int:
         return 1
     reports = list(catalog(build).reports.values())
     if unknown := wanted - {report.name for report in reports}:
-        print(
-            f"No report {', '.join(sorted(unknown))}; there are {', '.join(r.name for r in reports)}."
-        )
+        print(f"No report {', '.join(sorted(unknown))}; there are {', '.join(r.name for r in reports)}.")
         return 2
     folder.mkdir(parents=True, exist_ok=True)
     for report in reports:

@@ -28,7 +28,7 @@ def attainment(view: View) -> altair.LayerChart:
         field="group",
         type="nominal",
         sort=names,
-        axis=layout.name_axis(),
+        axis=layout.name_axis(names),
         scale=altair.Scale(domain=names, padding=0.2),
     )
     axis = view.value_axis(actual, [row[column] for row in rows for column in (actual, target)])
@@ -48,7 +48,7 @@ def attainment(view: View) -> altair.LayerChart:
                 field="state",
                 type="nominal",
                 scale=layout.scale_of(_COLOURS),
-                legend=layout.legend(list(_COLOURS)),
+                legend=layout.legend(list(_COLOURS), names),
             ),
             tooltip=tips,
             opacity=layout.faded(point),

@@ -71,12 +71,12 @@ class _Bars:
     @cached_property
     def extras(self) -> list[str]:
         """Columns that are told beside the bars: those of which each row of bars has one value."""
-        named = self.view.entry.get("label") or []
-        named = [named] if isinstance(named, str) else named
+        named = layout.named(self.view.entry.get("label"))
         by_row: dict[str, set[tuple[Any, ...]]] = {}
         for row in self.view.rows:
             by_row.setdefault(self._text(row, self.row, None), set()).add(tuple(row[c] for c in named))
-        return list(named) if all(len(values) == 1 for values in by_row.values()) else []
+        is_told = self.row != MEASURE and all(len(values) == 1 for values in by_row.values())
+        return list(named) if is_told else []
 
     @property
     def keys(self) -> list[str]:
@@ -104,12 +104,17 @@ class _Bars:
             .add_params(point)
         )
         layers = [main, self._end_text(drawn, values), *self._tick(values)]
-        step = max(layout.ROW, 15 * len(self.colours) + 10) if self.is_aside else layout.ROW
+        step = max(layout.ROW, 13 * len(self.colours) + 12) if self.is_aside else layout.ROW
         step = max(step, 14 * max((line.count("\n") + 1 for line in self._lines.values()), default=1) + 6)
         notes = []
         unsaid = [column for column in self.extras if not self._unit(column) and not self.is_aside]
         if unsaid:
             notes.append(f"Beside the bars: {_lower(layout.listed(unsaid))}.")
+        if self.row == MEASURE and len(view.rows) == 1:
+            row = view.rows[0]
+            notes += [
+                f"{formats.heading(c)}: {view.text(row, c)}" for c in layout.named(view.entry.get("label"))
+            ]
         if len(layers) > 2:
             notes.append(f"The line across each bar: {_lower(formats.heading(view.entry['tick']))}.")
         return layout.finish(
@@ -152,11 +157,14 @@ class _Bars:
         if not self.extras:
             return {}
         return {
-            self._text(row, self.row, None): ", ".join(
-                f"{_lower(formats.heading(column))} {self.view.text(row, column)}" for column in self.extras
-            )
+            self._text(row, self.row, None): ", ".join(self._told(row, column) for column in self.extras)
             for row in self.view.rows
         }
+
+    def _told(self, row: Mapping[str, Any], column: str) -> str:
+        """A column in words: "win rate 81%", "40 deals"."""
+        name, text = _lower(formats.heading(column)), self.view.text(row, column)
+        return f"{text} {name}" if formats.kind(column) == "count" else f"{name} {text}"
 
     @property
     def tick(self) -> str | None:
@@ -199,11 +207,13 @@ class _Bars:
 
     def _y(self) -> altair.Y:
         written = [[name, line] for name, line in self._lines.items() if name != line]
-        axis = layout.name_axis()
+        axis = layout.name_axis(self.names)
         if written:
             # The axis shows more than the name, which stays what the row is known by.
             table = dict(written)
-            axis = layout.name_axis(labelExpr=f"split({_lookup(table)}[datum.label], '\\n')")
+            axis = layout.name_axis(
+                list(self._lines.values()), labelExpr=f"split({_lookup(table)}[datum.label], '\\n')"
+            )
         return altair.Y(
             field="row",
             type="nominal",
@@ -215,7 +225,9 @@ class _Bars:
     def _colour(self) -> dict[str, Any]:
         if not self.series:
             return {}
-        shown = layout.legend(list(self.colours)) if self.row != self.series else None
+        shown = (
+            layout.legend(list(self.colours), list(self._lines.values())) if self.row != self.series else None
+        )
         return {
             "color": altair.Color(
                 field="series", type="nominal", scale=layout.scale_of(self.colours), legend=shown

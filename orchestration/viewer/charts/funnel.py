@@ -47,7 +47,7 @@ def funnel(view: View) -> altair.LayerChart:
             opacity=layout.faded(point),
             tooltip=tips,
         )
-        return layout.named_colour(bar, formats.heading(column), colours)
+        return layout.named_colour(bar, formats.heading(column), colours, names)
 
     beside = (
         f"{view.expression(inside, inside)}"

@@ -50,14 +50,16 @@ def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.Layer
         value |= {"column": column, "value": row[colour]}
         values.append(value)
     # An empty cell says that nothing was there; a rate of 0 is a result.
-    nothing = "" if is_additive(colour) else view.text({colour: 0}, colour)
+    short = view.expression("value", colour)
+    if is_additive(colour):
+        short = f"datum.value == 0 ? '' : {short}"
     point = layout.selection(keys)
     base = layout.data(values).transform_aggregate(
         value="sum(value)", groupby=[*keys, "row", "line", "column"]
     )
     base = base.transform_calculate(
         full=view.expression("value", colour, compact=False),
-        short=f"datum.value == 0 ? {nothing!r} : {view.expression('value', colour)}",
+        short=short,
     )
     x = altair.X(
         field="column",
@@ -71,7 +73,7 @@ def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.Layer
         type="nominal",
         sort=row_names,
         scale=altair.Scale(domain=row_names),
-        axis=layout.name_axis(),
+        axis=layout.name_axis(row_names),
     )
     heading = " and ".join(view.heading_of(name) for name in rows)
     cells = (
@@ -136,17 +138,19 @@ def _column_axis(names: list[str], is_time: bool) -> altair.Axis:
     # Names stand upright where they have no room beside each other.
     # The second line of a stage is its pipeline.
     longest = max((len(part) for name in names for part in name.split(" · ")), default=0)
+    padding = 18 if any(" · " in name for name in names) else 6
     room = len(names) * (longest * 6.5 + 8) + 130
     return altair.Axis(
         title=None,
         orient="top",
         ticks=False,
         domain=False,
-        labelOverlap=False,
+        labelOverlap=layout.on_phone("'parity'", "false"),
         labelLimit=200,
         labelLineHeight=13,
         labelExpr="page < 560 ? split(datum.label, ' · ')[0] : split(datum.label, ' · ')",
-        labelAngle=altair.ExprRef(f"page < {room:.0f} ? -60 : 0"),
+        labelAngle=altair.ExprRef(f"page < {room:.0f} ? (page < 560 ? -90 : -60) : 0"),
+        labelPadding=altair.ExprRef(f"page < {room:.0f} && page >= 560 ? {padding} : 6"),
         labelAlign=altair.ExprRef(f"page < {room:.0f} ? 'left' : 'center'"),
         labelBaseline=altair.ExprRef(f"page < {room:.0f} ? 'middle' : 'bottom'"),
     )
@@ -189,4 +193,4 @@ def _text_colour(view: View, colour: str, values: list[dict[str, Any]]) -> Any:
 
 
 def _text_width(view: View, colour: str) -> int:
-    return {"money": 52, "percent": 40, "duration": 48}.get(formats.kind(colour), 36)
+    return {"money": 46, "percent": 36, "duration": 36}.get(formats.kind(colour), 28)

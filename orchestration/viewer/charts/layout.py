@@ -16,11 +16,11 @@ import altair
 
 from orchestration.viewer import formats
 from orchestration.viewer.charts import palette
-from orchestration.viewer.charts.view import MAX_GROUPS, SELECTION, View
+from orchestration.viewer.charts.view import INDENT, MAX_GROUPS, SELECTION, View
 
 ROW = 30
 """Height of a row of bars, in pixels."""
-_TITLE_LENGTH, _NOTE_LENGTH = 46, 54  # letters on a line of a phone
+_TITLE_LENGTH, _NOTE_LENGTH = 40, 52  # letters on a line of a phone
 _NARROW, _PHONE = 420, 560  # pixels; a plot, and a page, that are narrower have less text in them
 _PAGE = "width ? containerSize()[0] || 960 : 960"
 """The whole chart's width; `width` is what axes leave of it. A picture without a page is 960 wide."""
@@ -67,9 +67,11 @@ def with_tips(view: View, rows: Iterable[Mapping[str, Any]], columns: Iterable[s
     ]
 
 
-def name_axis(**given: Any) -> altair.Axis:
-    """An axis of names, each on one or two lines, all of them shown."""
-    settings = {
+def name_axis(names: Sequence[str] = (), **given: Any) -> altair.Axis:
+    """An axis of names, each on one or two lines, all of them shown; a tree's from the left, indented."""
+    least = min((name.count("\n") for name in names), default=0)
+    settings: dict[str, Any] = {
+        "labelOffset": -6.5 * least,  # the first line would stand in the middle
         "title": None,
         "labelExpr": "split(datum.label, '\\n')",
         "labelLimit": 240,
@@ -78,6 +80,9 @@ def name_axis(**given: Any) -> altair.Axis:
         "domain": False,
         "labelLineHeight": 13,
     }
+    if any(name.startswith(INDENT) for name in names):
+        longest = max(len(line) for name in names for line in name.split("\n"))
+        settings |= {"labelAlign": "left", "labelPadding": 6.4 * longest + 6}
     return altair.Axis(**{**settings, **given})
 
 
@@ -93,10 +98,11 @@ def period_axis(**given: Any) -> altair.Axis:
     return altair.Axis(**{**settings, **given})
 
 
-def legend(names: Sequence[str], **given: Any) -> altair.Legend:
-    """A legend above the chart, in as many columns as fit the width."""
+def legend(names: Sequence[str], beside: Sequence[str] = (), **given: Any) -> altair.Legend:
+    """A legend above the plot, in as many columns as fit there; `beside` are the names left of the plot."""
     widest = max((len(name) for name in names), default=1) * 6.6 + 34
-    columns = altair.ExprRef(f"max(1, min({len(names)}, floor((page - 130) / {widest:.0f})))")
+    left = 6.4 * max((len(line) for name in beside for line in name.split("\n")), default=6) + 24
+    columns = altair.ExprRef(f"max(1, min({len(names)}, floor((page - {left:.0f}) / {widest:.0f})))")
     settings = {
         "orient": "top",
         "direction": "horizontal",
@@ -111,10 +117,12 @@ def scale_of(colours: Mapping[str, str]) -> altair.Scale:
     return altair.Scale(domain=list(colours), range=list(colours.values()))
 
 
-def named_colour(chart: altair.Chart, name: str, colours: Mapping[str, str], **given: Any) -> altair.Chart:
+def named_colour(
+    chart: altair.Chart, name: str, colours: Mapping[str, str], beside: Sequence[str] = (), **given: Any
+) -> altair.Chart:
     """The chart in the colour of `name`, with a legend of all of `colours`."""
     colour = altair.Color(
-        field="what", type="nominal", scale=scale_of(colours), legend=legend(list(colours), **given)
+        field="what", type="nominal", scale=scale_of(colours), legend=legend(list(colours), beside, **given)
     )
     return chart.transform_calculate(what=repr(name)).encode(color=colour)
 

@@ -26,12 +26,13 @@ FAINT = {False: "#eaf1f8", True: "#17222e"}
 FONT = "Source Sans, Segoe UI, Roboto, Helvetica Neue, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 
 _MEANINGS = (
-    (GREY, r"^\(|^-$|^none$|^unknown$|^omit$|^skipped_count$|^deferred$|^outside"),
+    (GREY, r"^\(|^-$|^none$|^unknown$|^skipped_count$|^deferred$|^outside"),
     (
         GREEN,
-        r"\bwon\b|^closed$|^closed_count$|^completed|^held_count$|^connected|^won_|^forward$|^worked_count$",
+        r"\bwon\b|^closed$|^closed_count$|^completed|^held_count$|^connected|^won_|^forward$",
     ),
     (RED, r"\blost\b|no.show|^lost_|^overdue|^bounced|^churned$"),
+    (BROWN, r"^omit$"),
     (ORANGE, r"^cancell?ed"),
     (GOLD, r"^rescheduled"),
     (TEAL, r"^commit$"),

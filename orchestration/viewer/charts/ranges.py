@@ -24,7 +24,11 @@ def ranges(view: View) -> altair.LayerChart:
     if average:
         shape[formats.heading(average)] = palette.MUTED[view.dark]
     y = altair.Y(
-        field="group", type="nominal", sort=names, axis=layout.name_axis(), scale=altair.Scale(domain=names)
+        field="group",
+        type="nominal",
+        sort=names,
+        axis=layout.name_axis(names),
+        scale=altair.Scale(domain=names),
     )
     scale, axis = _value_scale(view, [row[column] for row in rows for column in columns])
 
@@ -43,7 +47,7 @@ def ranges(view: View) -> altair.LayerChart:
             else base.mark_point(filled=True, size=150)
         )
         drawn = mark.encode(y=y, x=x(column), tooltip=tips, opacity=layout.faded(point))
-        drawn = layout.named_colour(drawn, formats.heading(column), shape, symbolType="circle")
+        drawn = layout.named_colour(drawn, formats.heading(column), shape, names, symbolType="circle")
         # The selection belongs to one layer, the first mark that is clicked.
         layers.append(drawn.add_params(point) if column == middle else drawn)
     says = f"{layout.listed([middle, high])} by {view.group_heading.lower()}"
@@ -93,4 +97,6 @@ def _value_scale(view: View, values: list[float]) -> tuple[altair.Scale, altair.
     start = max((tick for tick in ticks if tick <= low), default=min(low, ticks[0]))
     end = min((tick for tick in ticks if tick >= high), default=high)
     scale = altair.Scale(type="log", domain=[max(start, formats.SECOND), end], nice=False, clamp=True)
-    return scale, view.value_axis(measure, values, values=[tick for tick in ticks if start <= tick <= end])
+    return scale, view.value_axis(
+        measure, values, values=[tick for tick in ticks if start <= tick <= end], labelSeparation=2
+    )

@@ -28,7 +28,11 @@ def timeline(view: View) -> altair.LayerChart:
     names = view.groups if lane == "group_label" else [lines(text) for text in view.texts(lane)]
     rows = [row for row in rows if row["lane"] in set(names)]
     y = altair.Y(
-        field="lane", type="nominal", sort=names, axis=layout.name_axis(), scale=altair.Scale(domain=names)
+        field="lane",
+        type="nominal",
+        sort=names,
+        axis=layout.name_axis(names),
+        scale=altair.Scale(domain=names),
     )
     heading = view.group_heading if lane == "group_label" else formats.heading(lane)
     colours = view.colours(category)
@@ -50,7 +54,7 @@ def timeline(view: View) -> altair.LayerChart:
             field=f"text_{category}",
             type="nominal",
             scale=layout.scale_of(colours),
-            legend=layout.legend(kinds, symbolType="circle"),
+            legend=layout.legend(kinds, names, symbolType="circle"),
         ),
         tooltip=layout.row_tooltip(view, told),
         opacity=layout.faded(point, 0.7),

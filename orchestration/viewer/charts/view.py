@@ -27,6 +27,8 @@ SELECTION = "point"
 
 MAX_GROUPS = 40
 """As many rows as a chart shows; the table has them all."""
+INDENT = "\N{NO-BREAK SPACE}" * 3
+"""Stands before a team for each level that it is below."""
 _LINE_LENGTH = 22
 _ALL_TOGETHER = "all"
 _ORDERS = {
@@ -264,10 +266,18 @@ def is_additive(column: str) -> bool:
 
 def lines(text: str, length: int = _LINE_LENGTH) -> str:
     """A name on at most two lines, which fits beside a chart on a phone too."""
-    wrapped = textwrap.wrap(text, length) or [""]
+    # A stage with its pipeline has a line for each.
+    wrapped = (
+        [line for part in text.split(" · ")[:2] for line in _shortened(part, length)] if " · " in text else []
+    )
+    wrapped = wrapped or textwrap.wrap(text, length) or [""]
     if len(wrapped) > 2:
         wrapped = [wrapped[0], wrapped[1][: length - 1] + "…"]
     return "\n".join(wrapped)
+
+
+def _shortened(text: str, length: int) -> list[str]:
+    return [text if len(text) <= length + 4 else text[: length + 3] + "…"]
 
 
 def duration_ticks(largest: float) -> list[float]:
@@ -292,7 +302,7 @@ def _add_group_texts(rows: list[dict[str, Any]], columns: Sequence[str]) -> None
         label = "All" if row["group_id"] == _ALL_TOGETHER else str(row["group_label"])
         # Two people of one name are two rows.
         label += f" ({row['group_id']})" if len(ids[row["group_label"]]) > 1 else ""
-        indent = "\N{NO-BREAK SPACE}" * 4 * int(row.get("depth") or 0)
+        indent = INDENT * int(row.get("depth") or 0)
         row["group"] = "\n".join(indent + line for line in lines(label).split("\n"))
 
 

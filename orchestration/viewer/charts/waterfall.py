@@ -82,7 +82,7 @@ def waterfall(view: View) -> altair.LayerChart:
                 field="meaning",
                 type="nominal",
                 scale=layout.scale_of(_COLOURS),
-                legend=layout.legend(list(_COLOURS)),
+                legend=layout.legend(list(_COLOURS), names),
             ),
             opacity=layout.faded(point),
             tooltip=layout.tooltip(
