@@ -140,7 +140,9 @@ def queries(account: Account) -> dict[str, str]:
                 ("1002", "WhatsApp", "other"),
             ],
         ),
-        "sequences": "select cast(230100 + n as varchar) as id, 'Sequence ' || n as name from range(6) as numbers (n)",
+        "sequences": """
+            select cast(230100 + n as varchar) as id, 'Sequence ' || n as name from range(6) as numbers (n)
+        """,
     }
 
 

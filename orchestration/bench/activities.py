@@ -29,7 +29,8 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
         f"case when u(n, 'task is done') < 0.85 and {done} < as_of() then {done} end"
     )
     connection.execute(
-        "create or replace temp macro email_direction(n) as case when u(n, 'email direction') < 0.75 then 'EMAIL' "
+        "create or replace temp macro email_direction(n) as case "
+        "when u(n, 'email direction') < 0.75 then 'EMAIL' "
         "when u(n, 'email direction') < 0.97 then 'INCOMING_EMAIL' else 'FORWARDED_EMAIL' end"
     )
     connection.execute(f"create or replace temp macro activities(kind, first, upto) as table {_ACTIVITIES}")
@@ -66,7 +67,8 @@ _ACTIVITIES = """
             n,
             deal,
             case
-                when u(n, kind || ' cold') < 0.15 then skewed(count_of('contacts'), u(n, kind || ' contact'), 2)
+                when u(n, kind || ' cold') < 0.15
+                    then skewed(count_of('contacts'), u(n, kind || ' contact'), 2)
                 else contact_of(deal) + (u(n, kind || ' contact') < 0.4)::bigint
             end as contact,
             case
@@ -127,8 +129,8 @@ _TABLES = {
         t + ms(1.03 + floor(13 * u(n, 'meeting lead'))) as hs_meeting_end_time,
         case
             when t + ms(1 + floor(13 * u(n, 'meeting lead'))) >= as_of() then 'SCHEDULED'
-            else among(['COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'NO_SHOW', 'CANCELED', 'RESCHEDULED',
-                'SCHEDULED', null], u(n, 'meeting outcome'))
+            else among(['COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'NO_SHOW', 'CANCELED',
+                'RESCHEDULED', 'SCHEDULED', null], u(n, 'meeting outcome'))
         end as hs_meeting_outcome,
         'Meeting ' || n % 1000 as hs_meeting_title,
         among(['Demo', 'Review', null], u(n, 'meeting type')) as hs_activity_type,
@@ -159,7 +161,8 @@ _TABLES = {
         t as hs_createdate,
         email_direction(n) as hs_email_direction,
         case when email_direction(n) <> 'INCOMING_EMAIL' then among(
-            ['SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'BOUNCED', null], u(n, 'email status')
+            ['SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'SENT', 'BOUNCED', null],
+            u(n, 'email status')
         ) end as hs_email_status,
         'Subject ' || n % 1000 as hs_email_subject,
         cast(floor(5 * pow(u(n, 'opens'), 3)) as bigint) as hs_email_open_count,

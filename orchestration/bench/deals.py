@@ -73,7 +73,8 @@ _LIVES = """
     select
         n,
         deal_created(n) as created,
-        case when u(n, 'pipeline') < 0.7 then 1 when u(n, 'pipeline') < 0.85 then 2 else 3 end as first_pipeline,
+        case when u(n, 'pipeline') < 0.7 then 1 when u(n, 'pipeline') < 0.85 then 2 else 3 end
+            as first_pipeline,
         deal_owner(n) as owner,
         20 + exp(6 + 5 * u(n, 'amount')) as amount,
         u(n, 'amount is there') > 0.1 as has_amount,
@@ -137,8 +138,11 @@ _VERSIONS = f"""
 
     staged as (
         select *,
-            case when kind <> 'close' then step when is_won then open_stages(p) + 1 else open_stages(p) + 2 end
-                as position
+            case
+                when kind <> 'close' then step
+                when is_won then open_stages(p) + 1
+                else open_stages(p) + 2
+            end as position
         from placed
     ),
 
@@ -166,10 +170,13 @@ _VERSIONS = f"""
                         + 20 * pushes - 50 * (u(n, 'pulled' || event) < 0.15)::integer))
                 when kind = 'reopen' then iso(t + ms(30))
             end as closedate,
-            case when kind = 'create' then owner when kind = 'owner' then some_owner(u(n, 'owner' || event)) end
-                as hubspot_owner_id,
             case
-                when kind = 'close' and u(n, 'forecast') < 0.4 then case when is_won then 'CLOSED' else 'OMIT' end
+                when kind = 'create' then owner
+                when kind = 'owner' then some_owner(u(n, 'owner' || event))
+            end as hubspot_owner_id,
+            case
+                when kind = 'close' and u(n, 'forecast') < 0.4
+                    then case when is_won then 'CLOSED' else 'OMIT' end
                 when kind = 'category' or kind = 'create' and u(n, 'forecast') < 0.25
                     then category_at(stage_chance(p, position))
             end as category,
@@ -282,7 +289,8 @@ DEALS = f"""
         case when is_closed and not is_closed_won then among(
             ['Price', 'price', 'No budget;Timing', 'Competitor', 'No response', null], u(n, 'loss'))
         end as closed_lost_reason,
-        case when is_closed_won then among(['Product', 'Service', null], u(n, 'gain')) end as closed_won_reason,
+        case when is_closed_won then among(['Product', 'Service', null], u(n, 'gain')) end
+            as closed_won_reason,
         cast(chance as decimal(9, 4)) as hs_deal_stage_probability,
         category as hs_manual_forecast_category,
         case when u(n, 'own forecast') < 0.3 then money(present_amount * rate_of(n) * chance) end

@@ -37,6 +37,9 @@ FIRST_ID = {
 }
 
 
+_PRIME = 1_099_511_627_689  # below 2^40: more parts than any account has records
+
+
 @dataclass(frozen=True)
 class Account:
     """A generated account after `night` nights; night 0 is the account as it was first made."""
@@ -77,7 +80,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection, account: Account) -> No
     connection.execute("set TimeZone = 'UTC'")
     macros = {
         # A number in [0, 1) for a record and a question about it.
-        "u(n, question)": f"(hash(cast(n as bigint), question, {account.seed}) % 1099511627689) / 1099511627689.0",
+        "u(n, question)": f"(hash(cast(n as bigint), question, {account.seed}) % {_PRIME}) / {_PRIME}.0",
         "among(choices, part)": "choices[1 + cast(floor(part * len(choices)) as integer)]",
         "ms(days)": "to_milliseconds(cast(floor(days * 86400000.0) as bigint))",
         "day_start(day)": f"timestamptz '{FIRST_DAY.isoformat()}' + to_days(cast(day as integer))",

@@ -16,6 +16,10 @@ LIFECYCLE = ["lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunit
 def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
     """What several queries start from: `contact_lives` and `chats` of a range of numbers."""
     connection.execute(f"create or replace temp macro lifecycle_stage(step) as {LIFECYCLE}[step + 1]")
+    connection.execute(
+        "create or replace temp macro happened(t, does_at_all) as "
+        "case when does_at_all and t < as_of() then t end"
+    )
     connection.execute(f"create or replace temp macro contact_lives(first, upto) as table {_LIVES}")
     connection.execute(f"create or replace temp macro chats(first, upto) as table {_CHATS}")
 
@@ -59,11 +63,13 @@ _LIVES = """
 
     select
         *,
-        least(last_stage, cast(floor((epoch_ms(as_of()) - epoch_ms(created)) / 86400000.0 / stage_gap) as integer))
-            as stage,
-        case when attempted + ms(2) < as_of() and u(m, 'connected') < 0.3 then attempted + ms(2) end as connected,
-        case when enrolled + ms(10) < as_of() and u(m, 'finished') < 0.6 then enrolled + ms(10) end as finished,
-        case when enrolled + ms(6) < as_of() and u(m, 'finished') > 0.8 then enrolled + ms(6) end as unenrolled
+        least(
+            last_stage,
+            cast(floor((epoch_ms(as_of()) - epoch_ms(created)) / 86400000.0 / stage_gap) as integer)
+        ) as stage,
+        happened(attempted + ms(2), u(m, 'connected') < 0.3) as connected,
+        happened(enrolled + ms(10), u(m, 'finished') < 0.6) as finished,
+        happened(enrolled + ms(6), u(m, 'finished') > 0.8) as unenrolled
     from worked
 """
 
@@ -89,7 +95,9 @@ _CONTACTS = """
         among(['Ana', 'Ben', 'Chidi', 'Zoë', '李'], u(m, 'first name')) as firstname,
         'Person ' || m as lastname,
         lifecycle_stage(stage) as lifecyclestage,
-        case when connected is not null then 'CONNECTED' when attempted is not null then 'ATTEMPTED_TO_CONTACT'
+        case
+            when connected is not null then 'CONNECTED'
+            when attempted is not null then 'ATTEMPTED_TO_CONTACT'
         end as hs_lead_status,
         owner as hubspot_owner_id,
         case when owner is not null then assigned end as hubspot_owner_assigneddate,
@@ -103,7 +111,8 @@ _CONTACTS = """
         case when is_stored then 'SENT' end as hs_sa_first_engagement_descr,
         case when is_stored then record_id('emails', m) end as hs_first_engagement_object_id,
         case when is_stored then epoch_ms(engaged) - epoch_ms(assigned) end as hs_time_to_first_engagement,
-        case when enrolled is not null then cast(230100 + m % 6 as varchar) end as hs_latest_sequence_enrolled,
+        case when enrolled is not null then cast(230100 + m % 6 as varchar) end
+            as hs_latest_sequence_enrolled,
         enrolled as hs_latest_sequence_enrolled_date,
         finished as hs_latest_sequence_finished_date,
         unenrolled as hs_latest_sequence_unenrolled_date,
