@@ -19,7 +19,8 @@ from orchestration.ingest.hubspot.objects import crm_objects
 from orchestration.ingest.hubspot.windows import (
     HISTORY_SCHEMA,
     Window,
-    archived_window,
+    list_windows,
+    listed_window,
     read_associations,
     read_windows,
 )
@@ -133,6 +134,26 @@ def test_objects_without_history_are_read_a_hundred_at_a_time(simulator):
     assert window.history.num_rows == 0
 
 
+def test_a_list_brings_the_same_records_with_half_of_the_requests(simulator):
+    for number in range(450):
+        simulator.crm.create("companies", {"name": f"Company {number}"})
+    simulator.crm.archive("companies", "450")
+    simulator.faults.overlap = 3
+    companies, told = OBJECTS["companies"], []
+    with connected(simulator) as hubspot:
+        listed = list(list_windows(hubspot, companies, hear=told.extend, known={"1", "7"}, size=200))
+        requests = hubspot.statistics.requests
+        read = list(read_windows(hubspot, companies, hubspot.record_ids("companies"), size=1000))
+        assert hubspot.statistics.requests - requests == 2 * requests
+    assert [len(window.ids) for window in listed] == [200, 200, 47]
+    rows = {row["id"]: row for row in rows_of(listed, "records")}
+    assert rows == {row["id"]: row for row in rows_of(read, "records") if row["id"] not in ("1", "7")}
+    assert set(told) == {str(number) for number in range(1, 450)}
+    for window in listed:
+        assert window.records["id"].to_pylist() == window.ids
+        assert len(set(window.ids)) == len(window.ids)
+
+
 # --- merged, missing, archived --------------------------------------------------------------------
 
 
@@ -158,7 +179,7 @@ def test_a_page_of_the_bin_has_the_shape_of_a_window(many):
         many.crm.archive("deals", id_)
     with connected(many) as hubspot:
         (page,) = hubspot.archived_records("deals", DEALS.properties, DEALS.history)
-    window = archived_window(DEALS, page)
+    window = listed_window(DEALS, page)
     assert window.ids == ids
     assert set(window.records["archived"].to_pylist()) == {"true"}
     assert window.records["archived_at"].null_count == 0

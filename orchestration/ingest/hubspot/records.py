@@ -23,7 +23,7 @@ from orchestration.ingest.hubspot.http import Unavailable
 from orchestration.ingest.hubspot.landing import MERGES, PACKAGE, SCHEMA, Landing
 from orchestration.ingest.hubspot.night import LOOK_BACK, Night, instant, text_table
 from orchestration.ingest.hubspot.objects import CrmObject
-from orchestration.ingest.hubspot.windows import Window, archived_window, read_windows
+from orchestration.ingest.hubspot.windows import Window, list_windows, listed_window, read_windows
 
 READ_AS_A_WHOLE = ("goal_targets", "forecasts")
 """Small, and of great effect: all of them every night, so that a deleted goal is gone the next day."""
@@ -87,8 +87,12 @@ class Records:
                 self.listed.add(page)
                 yield [id_ for id_ in page if id_ not in landed]
 
+        hubspot = self.night.hubspot
         try:
-            self.land_all(pages())
+            if self.object.history:
+                self.land_windows(read_windows(hubspot, self.object, pages()))
+            else:
+                self.land_windows(list_windows(hubspot, self.object, hear=self.listed.add, known=landed))
         except Unavailable:
             self.entry.pop("full")
             raise
@@ -124,7 +128,7 @@ class Records:
             for part in chunks(pages, _PAGES_OF_BIN):
                 records = {str(record["id"]): record for record in chain.from_iterable(part)}
                 bin_ids.add(list(records))
-                self.land(self.unknown(archived_window(self.object, list(records.values()))))
+                self.land(self.unknown(listed_window(self.object, list(records.values()))))
         except Unavailable as error:
             self.night.notes.append(f"{self.object.table}: archived records cannot be read: {error}")
             return
@@ -188,8 +192,12 @@ class Records:
 
     def land_all(self, pages: Iterable[list[str]]) -> list[str]:
         """Land the records of all ids, a package per window; the ids that HubSpot does not know."""
+        return self.land_windows(read_windows(self.night.hubspot, self.object, pages))
+
+    def land_windows(self, windows: Iterable[Window]) -> list[str]:
+        """Land windows, a package each; the ids that HubSpot does not know."""
         missing: list[str] = []
-        for window in read_windows(self.night.hubspot, self.object, pages):
+        for window in windows:
             self.land(window)
             missing += window.missing
         return missing

@@ -12,7 +12,7 @@ the thread that read them, which keeps the JSON of only as many batches as there
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.ingest.contract import VERSION_CAP
-from orchestration.ingest.hubspot.api import ASSOCIATION_LIMIT, BATCH_LIMIT, HISTORY_LIMIT, HubSpot, chunks
+from orchestration.ingest.hubspot.api import (
+    ASSOCIATION_LIMIT,
+    BATCH_LIMIT,
+    HISTORY_LIMIT,
+    LIST_LIMIT,
+    HubSpot,
+    chunks,
+)
 from orchestration.ingest.hubspot.objects import RECORD_COLUMNS, CrmObject
 
 THREADS = 8
@@ -99,6 +106,31 @@ def read_windows(
     yield from _in_windows(tasks, read, _joined, ahead=2 * -(-size // limit))
 
 
+def list_windows(
+    hubspot: HubSpot,
+    crm_object: CrmObject,
+    *,
+    hear: Callable[[list[str]], None] = lambda ids: None,
+    known: Container[str] = (),
+    size: int = 2000,
+) -> Iterator[Window]:
+    """All live records of an object, from the list itself: for objects without history half the requests.
+
+    `hear` is told the ids of each page, in a thread of its own; records whose ids are `known` are left
+    out. Otherwise as `read_windows`.
+    """
+
+    def new_records() -> Iterator[Json]:
+        for page in hubspot.listed_records(crm_object.type, crm_object.properties, crm_object.history):
+            hear([str(record["id"]) for record in page])
+            yield from (record for record in page if str(record["id"]) not in known)
+
+    tasks = _batches(new_records(), LIST_LIMIT, size, key=lambda record: str(record["id"]))
+    yield from _in_windows(
+        tasks, lambda records: listed_window(crm_object, records), _joined, ahead=2 * -(-size // LIST_LIMIT)
+    )
+
+
 def read_associations(
     hubspot: HubSpot, from_type: str, to_type: str, ids: Iterable[str]
 ) -> Iterator[AssociationWindow]:
@@ -112,23 +144,25 @@ def read_associations(
     yield from _in_windows(tasks, read, lambda parts: parts[0], ahead=THREADS)
 
 
-def archived_window(crm_object: CrmObject, records: Sequence[Json]) -> Window:
-    """A page of `archived_records` in the shape of a window."""
+def listed_window(crm_object: CrmObject, records: Sequence[Json]) -> Window:
+    """Records of `listed_records` or `archived_records` in the shape of a window."""
     return _window(crm_object, [str(record["id"]) for record in records], records, [], {})
 
 
-def _batches(ids: Iterable[str], limit: int, size: int) -> Iterator[list[str]]:
-    """Batches of ids, each as soon as it is known, and an empty one after every window.
+def _batches(
+    items: Iterable[Task], limit: int, size: int, key: Callable[[Task], str] = str
+) -> Iterator[list[Task]]:
+    """Batches of items, each as soon as it is full, and an empty one after every window.
 
-    A list gives an id again when records come and go while it is paged: each is once in a window.
+    A list gives a record again when others come and go while it is paged: each is once in a window.
     """
     window: set[str] = set()
-    batch: list[str] = []
-    for id_ in ids:
-        if id_ in window:
+    batch: list[Task] = []
+    for item in items:
+        if key(item) in window:
             continue
-        window.add(id_)
-        batch.append(id_)
+        window.add(key(item))
+        batch.append(item)
         if len(batch) == limit or len(window) == size:
             yield batch
             batch = []
