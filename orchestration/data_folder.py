@@ -7,10 +7,12 @@ own (`ingest/history.py`); everything else in the folder can be made again.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import duckdb
 
+from orchestration.ingest.values import literal
 from orchestration.settings import Settings
 
 # Raised with every change after which an older project could not work in the folder any more.
@@ -62,6 +64,21 @@ def open_build(path: Path) -> duckdb.DuckDBPyConnection:
     path.unlink()
     Path(f"{path}.wal").unlink(missing_ok=True)
     return duckdb.connect(path)
+
+
+def write_anew(path: Path) -> None:
+    """Write a database into a new file of its name: DuckDB leaves deleted rows in the old one.
+
+    The new file is complete before it takes the place of the old one.
+    """
+    fresh = path.with_name(f"{path.name}.tmp")
+    fresh.unlink(missing_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(str(path))} as old (read_only)")
+        connection.execute(f"attach {literal(str(fresh))} as fresh")
+        connection.execute("copy from database old to fresh")
+        connection.execute("checkpoint fresh")
+    os.replace(fresh, path)
 
 
 def drop_models(connection: duckdb.DuckDBPyConnection) -> None:

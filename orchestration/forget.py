@@ -11,7 +11,6 @@ kept history, so that no later load brings the person back, whatever the source 
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import sys
@@ -30,7 +29,6 @@ from orchestration.ingest.delivery import LoadError
 from orchestration.ingest.forgotten import PERSON, mentions, merged_with, take_out
 from orchestration.ingest.history import KeptHistory, attached, transaction
 from orchestration.ingest.sources import forget_in_source
-from orchestration.ingest.values import literal
 from orchestration.lock import RunUnderWay, only_run
 from orchestration.publish import withdraw_verdict
 from orchestration.run import explain, run_job, summary
@@ -79,12 +77,13 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
             with transaction(build):
                 versions = history.forget(contact_ids, spoken_of, now)
             with transaction(build):
-                gone = take_out(build, relations, history.forgotten())
+                forgotten = history.forgotten()
+                gone = take_out(build, relations, forgotten)
                 for table in ("_rejected_rows", "_rejected_values"):
                     build.execute(f"delete from raw_hubspot.{table} where table_name in ({_listed(gone)})")
-    write_anew(settings.history_path)
-    write_anew(settings.build_path)
-    forget_in_source(settings, contact_ids)
+    data_folder.write_anew(settings.history_path)
+    data_folder.write_anew(settings.build_path)
+    forget_in_source(settings, forgotten)
     for path in settings.rejects_dir.glob("*.csv"):
         path.unlink()
     events = forget_events(settings.dagster_home, contact_ids)
@@ -117,21 +116,6 @@ def _must_be_known(build, relations, history: KeptHistory, contact_ids: Sequence
             f"No contact with the id {contact_ids[0]} is known here; the id is HubSpot's record id. "
             "Nothing was changed."
         )
-
-
-def write_anew(path: Path) -> None:
-    """Write a database into a new file of its name: DuckDB leaves deleted rows in the old one.
-
-    The new file is complete before it takes the place of the old one.
-    """
-    fresh = path.with_name(f"{path.name}.tmp")
-    fresh.unlink(missing_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(str(path))} as old (read_only)")
-        connection.execute(f"attach {literal(str(fresh))} as fresh")
-        connection.execute("copy from database old to fresh")
-        connection.execute("checkpoint fresh")
-    os.replace(fresh, path)
 
 
 def forget_events(dagster_home: Path, contact_ids: Sequence[str]) -> int:

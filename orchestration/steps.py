@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration import checks, data_folder, dbt_runs, publish, published_catalog
 from orchestration.checks.proof import prove as prove_build
 from orchestration.compiled import Project
-from orchestration.ingest.history import SNAPSHOT_COLUMNS, store_snapshots
+from orchestration.ingest.history import SNAPSHOT_COLUMNS, forgotten_in, store_snapshots
 from orchestration.ingest.load import LoadSummary, TableSummary, load
 from orchestration.ingest.sources import read_source
 from orchestration.run_log import RunLog
@@ -39,6 +39,9 @@ def sync_hubspot(settings: Settings, log: RunLog) -> SyncSummary:
     with log.phase("Sync") as phase:
         data_folder.prepare(settings)
         summary = hubspot.sync(settings, hear=lambda rows, what: log.count(rows, None, what))
+        # Whoever was forgotten and is still in HubSpot has been read again.
+        if forgotten := forgotten_in(settings.history_path, settings.source, summary.portal_id):
+            hubspot.forget(settings, forgotten)
         log.sync = summary
         phase.words = (
             f"{summary.rows:,} rows by {summary.statistics.requests:,} requests "

@@ -86,7 +86,7 @@ def definitions(models: Path = PROJECT_ROOT / "models" / "marts") -> tuple[Defin
     """The definitions of all marts, by name."""
     found = []
     for path in sorted(models.glob("*/rpt_*.yml")):
-        for model in yaml.safe_load(path.read_text())["models"]:
+        for model in yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["models"]:
             report = model.get("config", {}).get("meta", {}).get("report")
             if report is not None:
                 found.append(

@@ -112,7 +112,7 @@ def take_out(
 def _blank(connection: duckdb.DuckDBPyConnection, table: str, relation: str, text: str) -> None:
     """Records that are listed lose their text and whatever the account itself keeps on them."""
     there = {row[0] for row in connection.execute(f"describe {relation}").fetchall()}
-    own = there - set(TABLES[table].columns) - {"__row"}
+    own = {column for column in there - set(TABLES[table].columns) if not column.startswith("_")}
     columns = sorted(own | ({text} & there))
     if columns:
         connection.execute(

@@ -440,6 +440,14 @@ def last_forgotten(history_path: Path) -> datetime | None:
         return connection.execute("select max(forgotten_at) from history.forgotten").fetchone()[0]
 
 
+def forgotten_in(history_path: Path, source: str, portal_id: str) -> list[tuple[str, str]]:
+    """(type, id) of the people who were forgotten in an account, and of records that spoke of them."""
+    if not history_path.exists():
+        return []
+    with closing(duckdb.connect()) as connection, attached(connection, history_path):
+        return KeptHistory(connection, source, portal_id).forgotten()
+
+
 def store_snapshots(
     connection: duckdb.DuckDBPyConnection, history_path: Path | str, *, days: str, snapshots: str
 ) -> int:

@@ -2,7 +2,7 @@
 
 Belongs here: finding it. A new source is one module `orchestration/ingest/<source>` with a function
 `read(settings, now) -> Delivery`, and its name in `settings.SOURCES`; nothing else changes. One that
-keeps data of its own also has `forget(settings, contact_ids)`.
+keeps data of its own also has `forget(settings, forgotten)`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ def read_source(settings: Settings, now: datetime) -> Delivery:
     return source.read(settings, now)
 
 
-def forget_in_source(settings: Settings, contact_ids: Sequence[str]) -> None:
-    """Remove contacts from what the chosen source keeps in the data folder, if it keeps anything."""
+def forget_in_source(settings: Settings, forgotten: Sequence[tuple[str, str]]) -> None:
+    """Remove people from what the chosen source keeps in the data folder, if it keeps anything.
+
+    `forgotten` is (type, id) of contacts and of records that speak of them (`forgotten.py`).
+    """
     source = import_module(f"orchestration.ingest.{settings.source}")
     if hasattr(source, "forget"):
-        source.forget(settings, contact_ids)
+        source.forget(settings, forgotten)

@@ -9,6 +9,7 @@ as rows), `landing` (load packages of dlt), `night`, `records`, `related` and `s
 """
 
 from orchestration.ingest.hubspot.delivery import read
+from orchestration.ingest.hubspot.forget import forget
 from orchestration.ingest.hubspot.sync import SyncStopped, SyncSummary, sync
 
-__all__ = ["SyncStopped", "SyncSummary", "read", "sync"]
+__all__ = ["SyncStopped", "SyncSummary", "forget", "read", "sync"]
