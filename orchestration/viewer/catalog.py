@@ -124,8 +124,8 @@ class Report:
     def date_property(self, values: Mapping[str, Any]) -> str:
         """The property that the date range works on, with these values of arguments."""
         for argument in self.arguments.values():
-            if found := argument.date_properties.get(values.get(argument.name)):
-                return found
+            if argument.date_properties and values.get(argument.name) in argument.date_properties:
+                return argument.date_properties[values[argument.name]]
         return self.definition["date_property"]
 
 

@@ -277,13 +277,20 @@ def table(
     group_by: str | None = None,
     descriptions: Mapping[str, str] | None = None,
     hidden: Collection[str] = (),
+    kept: Collection[str] = (),
 ) -> Table:
     """Rows as a table for people: headings, formats and order; ids and helper columns are left out.
+
+    `hidden` are left out too, `kept` are shown whatever they are: the ids of records.
 
     Sorting keeps to the values, not to their texts. `descriptions` (by column) become the headings'
     help. A group that is all rows, and flags that say nothing in any row, are not shown either.
     """
-    order = [column for column in rows.columns if column not in hidden and _is_shown(rows, column)]
+    order = [
+        column
+        for column in rows.columns
+        if column in kept or (column not in hidden and _is_shown(rows, column))
+    ]
     descriptions = descriptions or {}
     config = {}
     for column in order:

@@ -193,12 +193,15 @@ def _show_records(build: Build, report: Report, found: Records, file_name: str) 
     streamlit.caption(
         count if found.count <= MAX_RECORDS else f"{count}; the first {MAX_RECORDS:,} are here."
     )
-    table = formats.table(found.rows.to_pandas(types_mapper=pandas.ArrowDtype), currency=build.currency)
-    ids = [column for column in found.rows.column_names if column.endswith("_id")][:1]
+    table = formats.table(
+        found.rows.to_pandas(types_mapper=pandas.ArrowDtype),
+        currency=build.currency,
+        kept=[column for column in found.rows.column_names if column.endswith("_id")][:1],
+    )
     streamlit.dataframe(
         table.data,
         column_config=table.config,
-        column_order=[*table.order, *(column for column in ids if column not in table.order)],
+        column_order=table.order,
         hide_index=True,
         key=f"{report.name}:records",
     )

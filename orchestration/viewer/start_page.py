@@ -42,11 +42,11 @@ def show_data_quality(look: Look) -> None:
     if rows.empty:
         streamlit.success("Nothing was found.", icon=":material/check:")
         return
-    table = formats.table(rows, currency=build.currency)
+    table = formats.table(rows, currency=build.currency, kept=["sample_ids"])
     streamlit.dataframe(
         table.data,
         column_config=table.config,
-        column_order=[*table.order, *(["sample_ids"] if "sample_ids" not in table.order else [])],
+        column_order=table.order,
         hide_index=True,
         key="data_quality",
         alt="Findings about the data, by report",
