@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -47,6 +48,7 @@ class Night:
     unavailable: dict[str, str] = field(default_factory=dict)
     """Tables that could not be read, and why."""
     notes: list[str] = field(default_factory=list)
+    _waiting: list[Mapping[str, pa.Table]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.state = self.landing.state
@@ -57,11 +59,21 @@ class Night:
         """The state of a table: its cursor, when it was swept, a first load under way."""
         return self.state["objects"].setdefault(table, {})
 
+    def add(self, tables: Mapping[str, pa.Table]) -> None:
+        """Rows for the next package: a package costs a fifth of a second, however small it is."""
+        self._waiting.append(tables)
+
     def commit(self, tables: Mapping[str, pa.Table]) -> None:
-        """Land a package with the state as it is now."""
-        self.landing.commit(tables, self.state, self.clock())
-        for name, rows in tables.items():
-            if name in TABLES and rows.num_rows:
+        """Land a package with what is waiting, these rows, and the state as it is now."""
+        parts: dict[str, list[pa.Table]] = {}
+        for name, rows in chain.from_iterable(some.items() for some in (*self._waiting, tables)):
+            if rows.num_rows:
+                parts.setdefault(name, []).append(rows)
+        package = {name: pa.concat_tables(some, promote_options="default") for name, some in parts.items()}
+        self.landing.commit(package, self.state, self.clock())
+        self._waiting.clear()
+        for name, rows in package.items():
+            if name in TABLES:
                 self.rows[name] += rows.num_rows
                 self.hear(self.rows.total(), name)
 

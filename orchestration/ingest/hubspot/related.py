@@ -40,7 +40,7 @@ Json = dict[str, Any]
 
 
 def read_lists(night: Night, account: Json) -> None:
-    """Read all small lists and land them in one package."""
+    """Read all small lists, for the next package."""
     hubspot = night.hubspot
     found: dict[str, list[Json]] = {"account": [rows.account_row(account)]}
     people: list[Json] = []  # who is both in the list of the active and in the other one is active
@@ -63,7 +63,7 @@ def read_lists(night: Night, account: Json) -> None:
     with night.optional("conversation_channels"):
         found["conversation_channels"] = [rows.channel_row(channel) for channel in hubspot.channels()]
     read = [table for table in WHOLE_TABLES if table in found or table in night.unavailable]
-    night.commit({name: text_table(some) for name, some in found.items()} | {READS: night.marks(read)})
+    night.add({name: text_table(some) for name, some in found.items()} | {READS: night.marks(read)})
 
 
 def _read_pipelines(night: Night, found: dict[str, list[Json]]) -> None:
@@ -104,7 +104,7 @@ def read_deal_splits(night: Night) -> None:
             ids = [id_ for (id_,) in found]
         deals = [deal for part in night.hubspot.deal_splits(ids) for deal in part]
         splits = [row for deal in deals for row in rows.split_rows(deal)]
-        night.commit({"deal_splits": text_table(splits), READS: night.marks(["deal_splits"])})
+        night.add({"deal_splits": text_table(splits), READS: night.marks(["deal_splits"])})
 
 
 # --- associations ---------------------------------------------------------------------------------
