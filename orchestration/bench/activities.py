@@ -146,7 +146,8 @@ _TABLES = {
         'Task ' || n % 1000 as hs_task_subject,
         case
             when task_done(n, t) is not null then 'COMPLETED'
-            else among(['NOT_STARTED', 'IN_PROGRESS', 'WAITING', null], u(n, 'task status'))
+            when u(n, 'task begun') < 0.3 then 'IN_PROGRESS'
+            else 'NOT_STARTED'
         end as hs_task_status,
         among(['TODO', 'CALL', 'EMAIL'], u(n, 'task type')) as hs_task_type,
         among(['NONE', 'MEDIUM', 'HIGH'], u(n, 'task priority')) as hs_task_priority,
@@ -186,6 +187,10 @@ _TASK_HISTORY = """
     select record_id('tasks', n), 'hs_task_status', 'COMPLETED', task_done(n, t), 1, 'CRM_UI'
     from activities('tasks', {first}, {end})
     where task_done(n, t) is not null
+    union all
+    select record_id('tasks', n), 'hs_task_status', 'IN_PROGRESS', t + ms(0.04), 1, 'CRM_UI'
+    from activities('tasks', {first}, {end})
+    where task_done(n, t) is null and u(n, 'task begun') < 0.3
 """
 
 _OF_DEALS = """
