@@ -32,7 +32,10 @@ def account_row(account: Json) -> Json:
 
 
 def owner_row(owner: Json) -> Json:
-    """`owners`. An inactive owner's user is told as userIdIncludingInactive only (27.2)."""
+    """`owners`. An inactive owner's user is told as userIdIncludingInactive only (27.2).
+
+    HubSpot does not say when an owner was deactivated; it is the last thing that happens to one.
+    """
     user_id = owner.get("userIdIncludingInactive", owner.get("userId"))
     return {
         "id": str(owner["id"]),
@@ -44,6 +47,7 @@ def owner_row(owner: Json) -> Json:
         "archived": bool(owner.get("archived")),
         "created_at": owner.get("createdAt"),
         "updated_at": owner.get("updatedAt"),
+        "archived_at": owner.get("updatedAt") if owner.get("archived") else None,
     }
 
 
