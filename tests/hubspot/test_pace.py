@@ -85,6 +85,41 @@ def test_a_request_that_fails_gives_its_place_back():
     assert fake.now == pytest.approx(1002, abs=0.01)
 
 
+def test_first_come_first_served():
+    limit = Limit(100, 1, 50)
+    came, served = [], []
+
+    def ask(number: int) -> None:
+        came.append(number)
+        with limit.request():
+            served.append(number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.002)  # the others are waiting already: a turn takes 20 ms
+    for thread in threads:
+        thread.join()
+    assert served == came
+
+
+def test_an_interrupted_wait_lets_the_others_go_on():
+    fake = FakeTime()
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    limit = Limit(1, 1, 1e6, clock=fake.clock, sleep=interrupted)
+    fake.now += 1
+    with limit.request():
+        pass
+    with pytest.raises(KeyboardInterrupt), limit.request():
+        pass
+    fake.now += 2
+    with limit.request():  # does not wait for the turn of the interrupted one
+        pass
+
+
 def test_many_threads_with_jitter_never_exceed_the_limit_wherever_hubspot_counts():
     """Real threads and time, in small: the spacing is out of the way, so the window alone must hold."""
     most, window, arrivals, lock = 12, 0.15, [], threading.Lock()

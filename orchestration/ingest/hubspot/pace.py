@@ -46,7 +46,9 @@ class Limit:
         self._spacing = 1 / per_second
         self._clock = clock
         self._sleep = sleep
-        self._turn = threading.Lock()  # whose turn it is to wait for a place
+        # First come, first served: whoever follows a chain of pages must not be overtaken for ever.
+        self._turns = threading.Condition()
+        self._waiting: deque[object] = deque()
         self._state = threading.Lock()
         self._under_way = 0
         self._answered: deque[float] = deque()  # when the requests that still count were answered
@@ -58,10 +60,18 @@ class Limit:
     @contextmanager
     def request(self) -> Iterator[None]:
         """Wait for a place, and hold it while the request is under way."""
-        with self._turn:
+        turn = object()
+        self._waiting.append(turn)
+        try:
+            with self._turns:
+                self._turns.wait_for(lambda: self._waiting[0] is turn)
             while (wait := self._enter()) > 0:
                 self.waited += wait
                 self._sleep(wait)
+        finally:  # also where the waiting is interrupted
+            with self._turns:
+                self._waiting.remove(turn)
+                self._turns.notify_all()
         try:
             yield
         finally:
