@@ -15,7 +15,7 @@ import altair
 
 from orchestration.viewer import formats
 from orchestration.viewer.charts import layout, palette
-from orchestration.viewer.charts.view import View, lines
+from orchestration.viewer.charts.view import View, lines, one_line
 
 MEASURE = "measure"
 """Key of marks that stand for one of several measures; its value is the measure's column."""
@@ -136,7 +136,7 @@ class _Bars:
                 value = {key: row.get(key) for key in self.keys} | {"value": row[measure], "row": name}
                 if MEASURE in value:
                     value[MEASURE] = measure
-                value["line"] = self._lines[name].replace("\n", " ").strip()
+                value["line"] = one_line(self._lines[name])
                 value |= {"series": series, "place": places.get(series, 0)}
                 value |= {f"extra_{column}": row[column] for column in self._extra_columns}
                 found.append(value)

@@ -12,7 +12,7 @@ import altair
 from orchestration.viewer import formats
 from orchestration.viewer.charts import layout, palette
 from orchestration.viewer.charts.bars import GROUP
-from orchestration.viewer.charts.view import MAX_GROUPS, View, is_additive, lines
+from orchestration.viewer.charts.view import MAX_GROUPS, View, is_additive, lines, one_line
 
 PERIOD = "period"
 _STEP = 28
@@ -46,7 +46,7 @@ def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.Layer
         column = row["period"] if columns == PERIOD else row[f"text_{columns}"]
         if row[colour] is None or name not in shown or column not in column_names:
             continue
-        value = {key: row[key] for key in keys} | {"row": name, "line": name.replace("\n", " ").strip()}
+        value = {key: row[key] for key in keys} | {"row": name, "line": one_line(name)}
         value |= {"column": column, "value": row[colour]}
         values.append(value)
     # An empty cell says that nothing was there; a rate of 0 is a result.

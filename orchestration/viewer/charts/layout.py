@@ -16,7 +16,7 @@ import altair
 
 from orchestration.viewer import formats
 from orchestration.viewer.charts import palette
-from orchestration.viewer.charts.view import INDENT, MAX_GROUPS, SELECTION, View
+from orchestration.viewer.charts.view import INDENT, MAX_GROUPS, SELECTION, View, one_line
 
 ROW = 30
 """Height of a row of bars, in pixels."""
@@ -60,7 +60,7 @@ def with_tips(view: View, rows: Iterable[Mapping[str, Any]], columns: Iterable[s
     return [
         {
             **row,
-            "group_line": row.get("group", "").replace("\n", " ").strip(),
+            "group_line": one_line(row.get("group", "")),
             **{f"tip_{column}": view.text(row, column) for column in shown},
         }
         for row in rows

@@ -14,7 +14,7 @@ import altair
 from orchestration.viewer import formats
 from orchestration.viewer.charts import layout, palette
 from orchestration.viewer.charts.bars import GROUP, MEASURE
-from orchestration.viewer.charts.view import View, is_additive
+from orchestration.viewer.charts.view import View, is_additive, one_line
 
 HEIGHT = 320
 MAX_LINES = 6
@@ -146,7 +146,7 @@ def _values(view: View, series: str | None) -> list[dict[str, Any]]:
             if row[measure] is None:
                 continue
             name = {GROUP: row.get("group"), MEASURE: formats.heading(measure), None: ""}.get(series)
-            name = row[f"text_{series}"] if name is None else name.replace("\n", " ").strip()
+            name = row[f"text_{series}"] if name is None else one_line(name)
             value = {column: row[column] for column in view.columns if column in _keys(view, series)}
             value |= {"period": row.get("period"), "series": name, "place": places.get(name, 0)}
             value |= {"value": row[measure], MEASURE: measure}
@@ -167,7 +167,7 @@ def _colours(view: View, series: str | None) -> Mapping[str, str]:
         chosen = palette.colours(view.measures)
         return {formats.heading(measure): colour for measure, colour in chosen.items()}
     if series == GROUP:
-        return palette.colours(name.replace("\n", " ").strip() for name in view.groups)
+        return palette.colours(one_line(name) for name in view.groups)
     return view.colours(series)
 
 

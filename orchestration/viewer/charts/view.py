@@ -27,8 +27,8 @@ SELECTION = "point"
 
 MAX_GROUPS = 40
 """As many rows as a chart shows; the table has them all."""
-INDENT = "\N{NO-BREAK SPACE}" * 3
-"""Stands before a team for each level that it is below."""
+INDENT = "· "
+"""Stands before a team for each level that it is below; Vega takes off leading blanks of every kind."""
 _LINE_LENGTH = 22
 _ALL_TOGETHER = "all"
 _ORDERS = {
@@ -213,8 +213,11 @@ class View:
             settings["values"] = duration_ticks(largest)
         if formats.kind(column) == "count":
             settings["tickMinStep"] = 1
+        settings |= given
+        if "values" in settings:
+            del settings["tickCount"]  # Vega would leave out some of them
         expression = self.expression("value", column)
-        return altair.Axis(labelExpr=expression, title=None, **{**settings, **given})
+        return altair.Axis(labelExpr=expression, title=None, **settings)
 
     @property
     def text_colour(self) -> str:
@@ -256,6 +259,11 @@ def period(start: date, grain: str) -> str:
             end = _month_after(start, 11)
             return f"{start:%Y}" if start.month == 1 else f"{start:%b %Y}–{end:%b %Y}"
     return f"{start:%-d %b %Y}"
+
+
+def one_line(name: str) -> str:
+    """A group's text as it stands in a sentence: without line breaks and indentation."""
+    return " ".join(line.lstrip(INDENT) for line in name.split("\n"))
 
 
 def is_additive(column: str) -> bool:
