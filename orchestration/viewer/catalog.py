@@ -301,6 +301,9 @@ def _filled(build: Build, report: str, argument: Argument) -> Argument:
     if (report, argument.name) == ("deal_funnel", "pipelines"):
         known = [key for key in choices(build, argument) if key != "none"]
         return replace(argument, default=known[:1]) if len(known) > 1 else argument
+    if (report, argument.name) == ("historical_snapshots", "include_closed"):
+        # All that was ever closed would hide the pipeline at first sight; the panel offers it.
+        return replace(argument, default=False)
     if (report, argument.name) == ("quota_attainment", "goal"):
         # The one that is running; of several, and where none is, the first by name.
         running = build.records(
