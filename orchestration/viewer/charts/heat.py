@@ -35,7 +35,11 @@ def by_category(view: View) -> altair.LayerChart:
 
 def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.LayerChart:
     """Cells of `rows` (joined) by `columns`, coloured by the column `colour`."""
-    row_names = _row_names(view, rows)
+    all_names = _row_names(view, rows, colour)
+    row_names = all_names[:MAX_GROUPS]
+    notes = []
+    if len(rows) > 1 and len(all_names) > MAX_GROUPS:
+        notes.append(f"The first {MAX_GROUPS} of {len(all_names)} rows; the table has all of them.")
     column_names = view.periods if columns == PERIOD else _used(view, columns, colour)
     categories = [name for name in (*rows, columns) if name not in (GROUP, PERIOD)]
     keys = view.keys(*categories)
@@ -99,8 +103,9 @@ def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.Layer
         color=_text_colour(view, colour, values),
     )
     step = max(_STEP, 14 * max((name.count("\n") + 1 for name in row_names), default=1) + 4)
-    says = f"{formats.heading(colour)} by {heading.lower()} and {view.heading_of(columns).lower()}"
-    return layout.finish(view, [cells, text], height=step * max(len(row_names), 1), says=says)
+    *others, last = [view.heading_of(name).lower() for name in (*rows, columns)]
+    says = f"{formats.heading(colour)} by {', '.join(others)} and {last}"
+    return layout.finish(view, [cells, text], height=step * max(len(row_names), 1), says=says, notes=notes)
 
 
 def _used(view: View, column: str, colour: str) -> list[str]:
@@ -114,9 +119,9 @@ def _row_text(row: dict[str, Any], rows: list[str]) -> str:
     return "\n".join(parts)
 
 
-def _row_names(view: View, rows: list[str]) -> list[str]:
-    """Rows by group, then by category, not more than a chart holds."""
-    names = {_row_text(row, rows): row for row in view.rows}
+def _row_names(view: View, rows: list[str], colour: str) -> list[str]:
+    """Rows that have a value, by group, then by category."""
+    names = {_row_text(row, rows): row for row in view.rows if row[colour] is not None}
     groups = {name: place for place, name in enumerate(view.groups)}
     places = [{text: place for place, text in enumerate(view.texts(name))} for name in rows if name != GROUP]
     categories = [name for name in rows if name != GROUP]
@@ -129,7 +134,7 @@ def _row_names(view: View, rows: list[str]) -> list[str]:
         )
 
     known = [name for name in names if GROUP not in rows or names[name]["group"] in groups]
-    return sorted(known, key=order)[:MAX_GROUPS]
+    return sorted(known, key=order)
 
 
 def _column_axis(names: list[str], is_time: bool) -> altair.Axis:

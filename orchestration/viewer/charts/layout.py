@@ -87,8 +87,9 @@ def name_axis(names: Sequence[str] = (), **given: Any) -> altair.Axis:
 
 
 def period_axis(**given: Any) -> altair.Axis:
-    """An axis of periods, as many labels as fit."""
+    """An axis of periods, as many labels as fit; on a phone the years in short."""
     settings = {
+        "labelExpr": f"page < {_PHONE} ? replace(datum.label, ' 20', ' ’') : datum.label",
         "title": None,
         "labelAngle": 0,
         "labelOverlap": "greedy",

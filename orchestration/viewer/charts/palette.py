@@ -31,7 +31,7 @@ _MEANINGS = (
         GREEN,
         r"\bwon\b|^closed$|^closed_count$|^completed|^held_count$|^connected|^won_|^forward$",
     ),
-    (RED, r"\blost\b|no.show|^lost_|^overdue|^bounced|^churned$"),
+    (RED, r"\blost\b|no.show|^lost_|^overdue|^bounced"),
     (BROWN, r"^omit$"),
     (ORANGE, r"^cancell?ed"),
     (GOLD, r"^rescheduled"),

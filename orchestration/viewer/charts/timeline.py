@@ -59,8 +59,8 @@ def timeline(view: View) -> altair.LayerChart:
         tooltip=layout.row_tooltip(view, told),
         opacity=layout.faded(point, 0.7),
     ).add_params(point)
-    height = max(30, 9 * len(kinds) + 8) * max(len(names), 1)
-    says = f"{view.title} by {heading.lower()}"
+    height = max(120, max(30, 9 * len(kinds) + 8) * len(names))
+    says = f"{view.title} by {heading.lower()}" if len(names) > 1 else view.title
     return layout.finish(view, [drawn], height=height, says=says)
 
 
