@@ -181,13 +181,14 @@ class _Endpoint:
         self.handler, self._name = handler, name
 
     def scope(self, request: Request) -> str:
-        name = self._name or OBJECT_TYPES.get(request.path_params.get("object_type", ""), "")
+        path = request.path_params
+        name = self._name or OBJECT_TYPES.get(path.get("object_type") or path.get("from_type") or "", "")
         return SCOPES.get(name, "")
 
 
 def _paths(objects: ObjectsApi, settings: SettingsApi) -> list[tuple[str, tuple[str, ...], Handler, str]]:
     """Method, paths (dated, then numbered version), handler, and the name whose scope is needed; an
-    empty name is the object type's in the path."""
+    empty name is that of the object type in the path."""
 
     def of_objects(rest: str) -> tuple[str, str]:
         return (f"/crm/objects/{DATED}/{rest}", f"/crm/v3/objects/{rest}")
@@ -212,7 +213,7 @@ def _paths(objects: ObjectsApi, settings: SettingsApi) -> list[tuple[str, tuple[
         ("DELETE", of_objects(record), objects.archive, ""),
         ("POST", (f"/crm/associations/{DATED}/{{from_type}}/{{to_type}}/batch/read",
                   "/crm/v4/associations/{from_type}/{to_type}/batch/read"),
-         settings.associations, "associations"),
+         settings.associations, ""),
         ("GET", (f"/crm/owners/{DATED}", "/crm/v3/owners"), settings.owners, "owners"),
         ("GET", (f"/crm/pipelines/{DATED}/{kind}", f"/crm/v3/pipelines/{kind}"), settings.pipelines, ""),
         ("GET", (f"/account-info/{DATED}/details", "/account-info/v3/details"), settings.account, "account"),

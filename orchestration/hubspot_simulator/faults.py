@@ -92,18 +92,23 @@ class Fault:
         raise ConnectionCut
 
 
+ODD = "X-Simulator-Odd-Error"
+"""Header of an error whose body is not HubSpot's, so that nobody takes it for a mistake of ours."""
+
+
 def _odd_error(status: int) -> Response:
     """Error bodies as gateways and old endpoints write them (issue 4: decide by status)."""
+    headers = {ODD: "yes"}
     match status:
         case 502:
-            return PlainTextResponse("<html><body>Bad Gateway</body></html>", status, media_type="text/html")
+            html = "<html><body>Bad Gateway</body></html>"
+            return PlainTextResponse(html, status, headers, media_type="text/html")
         case 503:
-            return Response(b"", status)
+            return Response(b"", status, headers)
         case 504:
-            return json_response(["upstream request timeout"], status)
-    return json_response(
-        {"error": {"code": status}, "message": None, "context": "{missingScopes=[x]}"}, status
-    )
+            return json_response(["upstream request timeout"], status, headers)
+    odd = {"error": {"code": status}, "message": None, "context": "{missingScopes=[a, b]}"}
+    return json_response(odd, status, headers)
 
 
 # Those that come by chance; an expired token has to be planned, because it ends a sync.

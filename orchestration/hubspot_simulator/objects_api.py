@@ -167,14 +167,9 @@ class ObjectsApi:
 
     def create(self, request: Request, body: object) -> Response:
         name = object_type(request)
+        if body_mapping(body).get("associations"):
+            raise bad_request("the simulator associates records by Crm.associate only")
         record = self.crm.create(name, _values(body), source_type="INTEGRATION")
-        for item in body_mapping(body).get("associations") or []:
-            for kind in item["types"]:
-                to_type = _TARGETS.get((name, int(kind["associationTypeId"])))
-                if to_type is None:
-                    raise bad_request(f"unknown association type {kind['associationTypeId']}")
-                to_id = str(item["to"]["id"])
-                self.crm.associate(name, record.id, to_type, to_id, str(kind["associationTypeId"]))
         return json_response(Shape(self.crm.of(name), list(_values(body))).of(record), 201)
 
     def update(self, request: Request, body: object) -> Response:
@@ -255,16 +250,6 @@ class ObjectsApi:
         if record is None:
             return None
         return record if (self.crm.in_bin(record) if archived else record.archived_at is None) else None
-
-
-# Association types by their start: developers.hubspot.com, "Associations v4" (type ids).
-_TARGETS = {
-    ("deals", 3): "contacts", ("deals", 5): "companies", ("contacts", 1): "companies",
-    ("contacts", 279): "companies", ("calls", 194): "contacts", ("calls", 206): "deals",
-    ("meetings", 200): "contacts", ("meetings", 212): "deals", ("tasks", 204): "contacts",
-    ("tasks", 216): "deals", ("emails", 198): "contacts", ("emails", 210): "deals",
-    ("notes", 202): "contacts", ("notes", 214): "deals", ("leads", 578): "contacts",
-}  # fmt: skip
 
 
 def _found(objects: Objects, shape: Shape, record_id: str) -> dict[str, object]:

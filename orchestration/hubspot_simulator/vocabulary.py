@@ -57,7 +57,6 @@ SCOPES = {
     "exchange_rates": "settings.currencies.read",
     "sequences": "automation.sequences.read",
     "conversations": "conversations.read",
-    "associations": "crm.objects.contacts.read",
 }
 
 

@@ -125,6 +125,15 @@ def test_a_missing_scope_closes_its_own_objects_only(simulator: Account, client:
     assert answers[kind].json()["context"] == {"missingScopes": [SCOPES[kind]]}
 
 
+def test_associations_need_the_scope_of_their_start(simulator: Account, client: httpx.Client):
+    simulator.faults.missing_scopes = {SCOPES["deals"]}
+    statuses = [
+        client.post(f"/crm/v4/associations/{pair}/batch/read", json={"inputs": []}).status_code
+        for pair in ("deals/contacts", "contacts/deals")
+    ]
+    assert statuses == [403, 200]
+
+
 # --- faults ---------------------------------------------------------------------------------------
 
 
@@ -147,6 +156,14 @@ def test_errors_of_the_server_in_hubspot_s_words_and_in_others(simulator: Accoun
     assert proper.status_code == odd.status_code == status
     assert proper.json()["category"] == "INTERNAL_ERROR"
     assert b"category" not in odd.content
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+def test_errors_about_the_request_in_odd_words(simulator: Account, client: httpx.Client, status: int):
+    simulator.faults.plan(Fault("odd_error", status=status))
+    answer = client.get(OWNERS)
+    assert answer.status_code == status
+    assert not {"category", "status", "policyName"} & answer.json().keys()
 
 
 def test_a_body_that_is_cut_off(simulator: Account, client: httpx.Client):

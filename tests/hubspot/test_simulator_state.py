@@ -20,7 +20,7 @@ from orchestration.hubspot_simulator.search import search
 from orchestration.hubspot_simulator.synthetic import synthetic_crm
 from orchestration.ingest import demo
 from orchestration.ingest.contract import TABLES, VERSION_CAP
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_ROOT, Settings
 
 END = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -224,6 +224,11 @@ def test_the_clock():
     running.advance(3600)
     ahead = datetime.fromisoformat(running.now_text()) - datetime.now(UTC)
     assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
+
+
+def test_nothing_that_reads_hubspot_knows_the_simulator():
+    for path in (PROJECT_ROOT / "orchestration" / "ingest").rglob("*.py"):
+        assert "hubspot_simulator" not in path.read_text(), path
 
 
 # --- synthetic deals and the entry point ----------------------------------------------------------
