@@ -125,17 +125,28 @@ class Place:
         }
 
     def versions(self, table: str) -> set[tuple]:
+        """Every committed version, those included that would not be delivered."""
+        with landing.Landing(self.path):
+            pass
         return {
             (row["object_id"], row["name"], row["timestamp"], row["value"] or "")
             for row in self.landed(f"{table}_property_history")
         }
 
     def landed(self, table: str) -> list[dict[str, object]]:
-        """The rows of the landing itself."""
+        """The rows of the landing itself, none of a table that never had any."""
         with duckdb.connect(self.path, read_only=True) as connection:
-            found = connection.execute(f"from landing.{table}")
+            try:
+                found = connection.execute(f"from landing.{table}")
+            except duckdb.CatalogException:
+                return []
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a sync got as far as to make a landing database."""
+        return (self.data_dir / "hubspot" / "portal").exists() and self.path.exists()
 
     @property
     def path(self) -> Path:
