@@ -39,8 +39,9 @@ class Arrivals:
     requests: int
     refused: int
     """Answered with 429."""
-    seconds: float
-    """From the first request to the last."""
+    loading: int
+    """Requests while deals were read, from the first page of ids to the last batch."""
+    loading_seconds: float
     most_in_10_s: int
     most_searches_in_1_s: int
 
@@ -63,8 +64,8 @@ class Measured:
 
     @property
     def share(self) -> float:
-        """Requests sent, of those that the limit allows in the time that they took."""
-        return self.arrivals.requests / (self.arrivals.seconds * self.allowed_in_10_s / WINDOW)
+        """Requests sent while deals were read, of those that the limit allows in that time."""
+        return self.arrivals.loading / (self.arrivals.loading_seconds * self.allowed_in_10_s / WINDOW)
 
     def line(self) -> str:
         latency = (
@@ -73,7 +74,7 @@ class Measured:
         seen = self.arrivals
         return (
             f"| {self.what} | {latency} | {self.deals:,} | {self.rows:,} | {self.seconds:.0f} | "
-            f"{seen.requests:,} | {seen.requests / seen.seconds:.1f} | {self.share:.1%} | "
+            f"{seen.requests:,} | {seen.loading / seen.loading_seconds:.1f} | {self.share:.1%} | "
             f"{seen.most_in_10_s} | {seen.refused / seen.requests:.1%} | {self.rows / self.seconds:,.0f} | "
             f"{self.cpu_seconds:.0f} | {self.peak_mb:.0f} |"
         )
@@ -163,10 +164,13 @@ def _serve(pipe: Connection, deals: int, latency: tuple[float, float] | None) ->
 
 def _arrivals(app) -> Arrivals:
     instants = sorted(seen.at for seen in app.seen)
+    first = min(seen.at for seen in app.seen if seen.path.endswith("/deals"))
+    last = max(seen.at for seen in app.seen if seen.path.endswith("/deals/batch/read"))
     return Arrivals(
         requests=len(instants),
         refused=sum(1 for seen in app.seen if seen.status == 429),
-        seconds=instants[-1] - instants[0],
+        loading=sum(1 for instant in instants if first <= instant <= last),
+        loading_seconds=last - first,
         most_in_10_s=most_in(instants, WINDOW),
         most_searches_in_1_s=most_in(sorted(seen.at for seen in app.seen if seen.is_search), 1.0),
     )
