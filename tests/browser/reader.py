@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Download, Locator, Page, Request, WebSocket, expect
+from playwright.sync_api import Browser, Download, Page, Request, WebSocket, expect
 
 WIDE = {"width": 1280, "height": 1600}
+TIMEOUT = 60_000  # milliseconds; a machine of two cores may have other things to do
 PHONE = {"width": 390, "height": 844}
 _DONE = (
     "() => { const app = document.querySelector('[data-testid=stApp]');"
@@ -40,12 +41,12 @@ class Reader:
     def at(cls, browser: Browser, url: str, **options: Any) -> Iterator[Reader]:
         """A window of its own. What it asked of other machines, and what broke, fails the test."""
         context = browser.new_context(**{"viewport": WIDE, "accept_downloads": True} | options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(TIMEOUT)
         page = context.new_page()
         reader = cls(page, url)
         context.on("request", reader._note_request)
         page.on("websocket", reader._note_socket)
-        page.on("pageerror", lambda error: reader.broken.append(str(error)))
+        page.on("pageerror", lambda error: reader.broken.append(f"{error.message} {error.stack}"))
         try:
             yield reader
         finally:
@@ -88,20 +89,25 @@ class Reader:
 
     def select(self, label: str, option: str) -> None:
         """Choose in a box of which one thing is chosen."""
-        self._box(label).click()
-        self.page.get_by_role("option", name=option, exact=True).click()
-        self.settle()
+        self._pick(label, option)
 
     def choose(self, label: str, *options: str) -> None:
         """Choose several in a box besides those that are chosen."""
         for option in options:
-            self._box(label).click()
-            self.page.get_by_role("option", name=option, exact=True).click()
-            self.settle()
-        self.page.keyboard.press("Escape")
+            self._pick(label, option)
+        self.page.keyboard.press("Escape")  # the list stays open for more
 
-    def _box(self, label: str) -> Locator:
-        return self.page.get_by_role("combobox", name=label).first
+    def _pick(self, label: str, option: str) -> None:
+        box = self.page.get_by_role("combobox", name=label).first
+        box.click()
+        box.fill(option)  # long lists show what is typed
+        self.page.get_by_role("option", name=option, exact=True).click()
+        self.settle()
+
+    def switch(self, label: str) -> None:
+        """Turn a switch on or off."""
+        self.page.get_by_role("switch", name=label).press("Space")
+        self.settle()
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).first.click()
@@ -114,7 +120,30 @@ class Reader:
         download: Download = waiting.value
         return Path(download.path())
 
+    def write(self, label: str, text: str) -> None:
+        self.page.get_by_role("textbox", name=label, exact=True).fill(text)
+
+    def tab_to(self, name: str) -> None:
+        """Go on from control to control with the keyboard until one has this name."""
+        for _ in range(120):
+            self.page.keyboard.press("Tab")
+            focused = self.page.evaluate(
+                "() => { const e = document.activeElement;"
+                " return (e.getAttribute('aria-label') || e.innerText || '').trim(); }"
+            )
+            if name in focused.splitlines():  # icons are words of their own
+                return
+        raise AssertionError(f"the keyboard does not get to {name!r}")
+
     # --- tables ---
+
+    def tick(self, row: int, index: int = 0) -> None:
+        """Choose a row of a table, counted from 0, in the column of ticks."""
+        table = self.page.get_by_test_id("stDataFrame").nth(index)
+        table.scroll_into_view_if_needed()
+        place = table.bounding_box()
+        self.page.mouse.click(place["x"] + 16, place["y"] + 35 * (row + 1) + 17)  # a canvas has no elements
+        self.settle()
 
     def rows(self, index: int = 0) -> list[Mapping[str, str]]:
         """The rows of a table that are in sight, by heading, as a screen reader finds them: unrounded."""
