@@ -205,7 +205,7 @@ def _open(place: _Place) -> PublishedFile:
 
 def _head(relation: duckdb.DuckDBPyRelation, limit: int) -> pyarrow.Table:
     """The first rows, in the query's own order, without computing more of it than needed."""
-    reader = relation.to_arrow_reader(min(limit, 10_000))
+    reader = relation.to_arrow_reader(max(1, min(limit, 10_000)))
     batches, count = [], 0
     for batch in reader:
         batches.append(batch.slice(0, limit - count))
