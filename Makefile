@@ -1,14 +1,16 @@
 # make run    raw tables in, proven reports out: data/sales_reports.duckdb
+# make view   the reports as pages in a browser
 # make test   all tests
-# Both install what they need into .venv, from requirements.lock (tests and lint: requirements-dev.lock),
+# All install what they need into .venv, from requirements.lock (tests and lint: requirements-dev.lock),
 # and only when it has changed.
 
+SIZES ?= 20000 100000
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run test lint readers dev serve rollback forget postgres docs catalog lock clean
+.PHONY: help run view test lint readers dev serve rollback forget simulator bench postgres docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -16,6 +18,9 @@ help:  ## this list
 
 run: .venv/.installed  ## load, build, prove, publish; ends with a summary
 	@$(BIN)/python -m orchestration.run
+
+view: .venv/.installed  ## the report viewer, on this machine's browser
+	@$(BIN)/python -m orchestration.tools view
 
 test: .venv/.installed-dev  ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
@@ -41,6 +46,12 @@ rollback: .venv/.installed  ## point readers to the build before the current one
 
 forget: .venv/.installed  ## remove a person everywhere: CONTACT=<record id>
 	@$(BIN)/python -m orchestration.forget $(CONTACT)
+
+simulator: .venv/.installed  ## the demo company as a HubSpot account, to try the source hubspot
+	@$(BIN)/python -m orchestration.hubspot_simulator
+
+bench: .venv/.installed  ## time of every phase: SIZES="20000 100000"
+	@$(BIN)/python -m orchestration.bench $(SIZES)
 
 catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
 	@$(BIN)/python -m orchestration.catalog $(REPORT)
