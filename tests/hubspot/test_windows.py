@@ -16,6 +16,7 @@ from orchestration.hubspot_simulator.synthetic import synthetic_crm
 from orchestration.ingest.contract import VERSION_CAP
 from orchestration.ingest.hubspot.http import HubSpotError, QuotaReached, WrongToken
 from orchestration.ingest.hubspot.objects import crm_objects
+from orchestration.ingest.hubspot.sync import sync
 from orchestration.ingest.hubspot.windows import (
     HISTORY_SCHEMA,
     Window,
@@ -24,6 +25,7 @@ from orchestration.ingest.hubspot.windows import (
     read_associations,
     read_windows,
 )
+from orchestration.settings import Settings
 from tests.hubspot.fake_time import connected
 
 OBJECTS = crm_objects()
@@ -120,6 +122,29 @@ def test_a_list_that_repeats_records_gives_them_once_per_window(many):
         assert len(set(ids)) == len(ids)
         assert ids == window.ids
     assert {id_ for window in windows for id_ in window.ids} == set(many.crm.of("deals").records)
+
+
+def test_properties_that_the_account_does_not_have_are_told(many):
+    many.crm.of("deals").property_names.discard("hs_priority")
+    deals = crm_objects(("region",))["deals"]
+    with connected(many) as hubspot:
+        (window,) = read_windows(hubspot, deals, hubspot.record_ids("deals"))
+    assert {"region", "hs_priority"} <= window.unknown
+    assert not {"dealname", "amount", "hubspot_owner_id"} & window.unknown
+    many.crm.update("deals", window.ids[-1], {"region": "north"})  # known, though empty nearly everywhere
+    with connected(many) as hubspot:
+        (window,) = read_windows(hubspot, deals, hubspot.record_ids("deals"))
+    assert "region" not in window.unknown
+
+
+def test_a_misspelt_custom_property_is_said_by_the_sync(simulator, tmp_path):
+    simulator.crm.account = {"portalId": 1, "timeZone": "UTC", "companyCurrency": "USD"}
+    simulator.crm.create("deals", {"dealname": "x", "region": "north"})
+    custom = ("region", "regoin")
+    settings = Settings(source="hubspot", data_dir=tmp_path, custom_properties=custom)
+    with connected(simulator) as hubspot:
+        summary = sync(settings, hubspot=hubspot)
+    assert summary.notes == ("deals: HubSpot knows no property regoin (SALES_REPORTS_CUSTOM_PROPERTIES)",)
 
 
 def test_objects_without_history_are_read_a_hundred_at_a_time(simulator):

@@ -18,11 +18,12 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.ingest.contract import TABLES
 from orchestration.ingest.hubspot.api import chunks
 from orchestration.ingest.hubspot.http import Unavailable
 from orchestration.ingest.hubspot.landing import MERGES, PACKAGE, SCHEMA, Landing
 from orchestration.ingest.hubspot.night import LOOK_BACK, Night, instant, text_table
-from orchestration.ingest.hubspot.objects import CrmObject
+from orchestration.ingest.hubspot.objects import MERGED_IDS, CrmObject
 from orchestration.ingest.hubspot.windows import Window, list_windows, listed_window, read_windows
 
 READ_AS_A_WHOLE = ("goal_targets", "forecasts")
@@ -219,6 +220,11 @@ class Records:
                 ]
             )
         self.night.commit(tables)
+        # A misspelt custom property would be a column without a value, and nobody would know why.
+        for name in sorted(window.unknown - TABLES[self.object.table].columns.keys() - {MERGED_IDS}):
+            note = f"{self.object.table}: HubSpot knows no property {name} (SALES_REPORTS_CUSTOM_PROPERTIES)"
+            if note not in self.night.notes:
+                self.night.notes.append(note)
 
 
 class Listed:

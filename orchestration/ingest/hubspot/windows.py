@@ -74,6 +74,8 @@ class Window:
     """Ids that HubSpot does not know (any more)."""
     merged: dict[str, str]
     """Losers of merges and their winners; the winners are among the records."""
+    unknown: frozenset[str] = frozenset()
+    """Properties that the account does not have: HubSpot leaves them out of every record."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,14 @@ def _window(
         history=_history_table(crm_object, records),
         missing=missing,
         merged=merged,
+        unknown=_unknown(crm_object.properties, records),
     )
+
+
+def _unknown(properties: Sequence[str], records: Sequence[Json]) -> frozenset[str]:
+    """Properties in no record; without a record nothing can be told."""
+    values = [record.get("properties") or {} for record in records]
+    return frozenset(name for name in properties if values and not any(name in some for some in values))
 
 
 def _records_table(properties: Sequence[str], records: Sequence[Json]) -> pa.Table:
@@ -347,6 +356,7 @@ def _joined(parts: list[Window]) -> Window:
             records.append(part.records)
             history.append(part.history)
         seen.update(ids)
+    all_ = frozenset().union(*(part.unknown for part in parts))
     return Window(
         object_type=parts[0].object_type,
         ids=[id_ for part in parts for id_ in part.ids],
@@ -354,4 +364,5 @@ def _joined(parts: list[Window]) -> Window:
         history=pa.concat_tables(history).combine_chunks(),
         missing=[id_ for part in parts for id_ in part.missing],
         merged={loser: winner for part in parts for loser, winner in part.merged.items()},
+        unknown=frozenset.intersection(*(part.unknown for part in parts if part.records.num_rows), all_),
     )
