@@ -14,11 +14,11 @@ from orchestration.bench.account import DEAL_PIPELINES, STAGES
 from orchestration.ingest.contract import VERSION_CAP
 
 _CHUNK = 200_000
-HISTORY_COLUMNS = (
+_HISTORY_COLUMNS = (
     "object_id varchar, name varchar, value varchar, timestamp timestamptz, sequence bigint, "
     "source_type varchar, source_id varchar, updated_by_user_id varchar"
 )
-TRACKED = {
+_TRACKED = {
     "pipeline": "pipeline",
     "dealstage": "dealstage",
     "amount": "amount",
@@ -52,13 +52,13 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
 
 def create(connection: duckdb.DuckDBPyConnection, first: int, end: int) -> None:
     """Tables `deals` and `deal_property_history` of the numbers from `first` to before `end`."""
-    connection.execute(f"create or replace table deal_property_history ({HISTORY_COLUMNS})")
+    connection.execute(f"create or replace table deal_property_history ({_HISTORY_COLUMNS})")
     for number, (low, high) in enumerate(_chunks(first, end)):
         connection.execute(f"create or replace temp table lives as {_LIVES.format(low=low, high=high)}")
         connection.execute(f"create or replace temp table versions as {_VERSIONS}")
         connection.execute(_HISTORY)
         target = "create or replace table deals as" if number == 0 else "insert into deals"
-        connection.execute(f"{target} {DEALS}")
+        connection.execute(f"{target} {_DEALS}")
     connection.execute("drop table versions; drop table lives")
 
 
@@ -146,6 +146,13 @@ _VERSIONS = f"""
         from placed
     ),
 
+    named as (
+        select *,
+            case when kind = 'forward' and u(n, 'deleted stage' || event) < 0.002 then 'deleted_stage_7'
+                else stage_id(p, position) end as stage
+        from staged
+    ),
+
     saved as (
         select
             n,
@@ -153,9 +160,10 @@ _VERSIONS = f"""
             t,
             case when kind in ('create', 'move') then pipeline_id(p) end as pipeline,
             case
-                when kind not in ('create', 'forward', 'back', 'move', 'close', 'reopen') then null
-                when kind = 'forward' and u(n, 'deleted stage' || event) < 0.002 then 'deleted_stage_7'
-                else stage_id(p, position)
+                when kind = 'move'
+                    or kind in ('create', 'forward', 'back', 'close', 'reopen')
+                    and stage is distinct from lag(stage) over (partition by n order by event)
+                    then stage
             end as dealstage,
             case
                 when kind = 'create' and has_amount then cast(money(amount) as varchar)
@@ -182,13 +190,13 @@ _VERSIONS = f"""
             end as category,
             case when kind = 'create' and currency_of(n) <> 'USD' then currency_of(n) end as currency,
             case when kind = 'create' and currency_of(n) <> 'USD' then cast(rate_of(n) as varchar) end as rate
-        from staged
+        from named
     )
 
     select n, event, t, property.name as name, property.value as value
     from (
         select n, event, t, unnest([
-            {", ".join(f"{{name: '{name}', value: {column}}}" for name, column in TRACKED.items())},
+            {", ".join(f"{{name: '{name}', value: {column}}}" for name, column in _TRACKED.items())},
             {{name: 'deal_currency_code', value: currency}},
             {{name: 'hs_exchange_rate', value: rate}}
         ]) as property
@@ -231,10 +239,10 @@ _HISTORY = f"""
 """
 
 _PRESENT = ",\n".join(
-    f"max_by(value, event) filter (name = '{name}') as {column}" for name, column in TRACKED.items()
+    f"max_by(value, event) filter (name = '{name}') as {column}" for name, column in _TRACKED.items()
 )
 
-DEALS = f"""
+_DEALS = f"""
     with present as (
         select
             n,
