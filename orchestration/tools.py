@@ -33,6 +33,8 @@ VIEWER_OPTIONS = {
     "runner.magicEnabled": "false",  # a text by itself is a comment, not a part of the page
     "client.showErrorDetails": "none",
     "logger.hideWelcomeMessage": "true",
+    "theme.primaryColor": "#2f7ebc",
+    "theme.headingFontSizes": "1.9rem,1.45rem,1.15rem",
 }
 
 

@@ -29,11 +29,14 @@ from orchestration.viewer.tiles import Look, plain
 
 NEW_BUILD_SECONDS = 60
 """How often an open page looks whether there is a newer build."""
+# Streamlit leaves a hand's breadth above a page, which a report needs itself.
+_STYLE = "<style>.stMainBlockContainer { padding-top: 3.5rem; padding-bottom: 2rem; }</style>"
 
 
 def main() -> None:
     # A picture of Unicode's: for a Material symbol here the browser would ask Google.
     streamlit.set_page_config(page_title="Sales reports", page_icon="📊", layout="wide")
+    streamlit.html(_STYLE)
     try:
         settings = load_settings()
         user = user_of(streamlit.context.headers, settings.viewer_user_header)

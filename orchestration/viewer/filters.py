@@ -23,6 +23,8 @@ from orchestration.viewer.periods import FIRST_DAY, LAST_DAY, PRESETS, Period
 from orchestration.viewer.state import ReportState
 
 _CUSTOM, _NONE = "custom", "none"
+# What stands for NULL in a box: to Streamlit, None means that nothing has been chosen yet.
+_ALL_VALUES = ""
 _LABELS = {
     "group_by": "Group by",
     "bucket": "Over time",
@@ -35,7 +37,7 @@ _LABELS = {
     "every": "One point per",
 }
 _GROUPS = {"none": "Nothing", "owner": "Rep"}
-_ALL = {"bucket": "In all"}
+_ALL = {"bucket": "In all", "include_closed": "Unless pipelines are chosen"}
 # What the range of dates is of, where there are two.
 _TWO_RANGES = {"deal_change_history": "Change period", "deal_pipeline_waterfall": "Change period"}
 _STEPS = "stages"
@@ -48,9 +50,10 @@ def put(report: Report, state: ReportState) -> None:
     _put_period(report, "period", state.period)
     _put_period(report, "close_period", state.close_period)
     for key, value in state.values(report).items():
-        values[_key(report, key)] = list(value) if isinstance(value, list | tuple) else value
         if report.arguments[key].is_list:
             values[_key(report, key)] = list(value or [])
+        else:
+            values[_key(report, key)] = _ALL_VALUES if value is None else value
 
 
 def panel(build: Build, report: Report, before: ReportState) -> ReportState:
@@ -186,46 +189,39 @@ def _reset(report: Report) -> None:
 
 def _control(build: Build, report: Report, name: str, given: Mapping[str, Any]) -> Any:
     argument = report.arguments[name]
-    key = _key(report, name)
-    shown = _labels(build, report, argument, given)
-    if argument.kind == "flag" and argument.default is None:
-        options = [None, True, False]
-        named = {None: "By default", True: "Yes", False: "No"}
-        return streamlit.selectbox(
-            label(name), options, format_func=named.__getitem__, key=key, help=argument.description
-        )
-    if argument.kind == "flag":
-        without = name == "cumulative" and streamlit.session_state.get(_key(report, "bucket")) is None
-        return streamlit.toggle(label(name), key=key, help=argument.description or None, disabled=without)
-    if argument.kind == "one_of":
-        return streamlit.selectbox(
-            label(name),
-            list(argument.values),
-            format_func=shown,
-            key=key,
-            help=argument.description or None,
-            width=150 if name in _FIRST_SIGHT else "stretch",
-        )
+    key, about = _key(report, name), argument.description or None
+    named = _labels(build, report, argument, given)
+    if argument.kind == "flag" and argument.default is not None:
+        without = name == "cumulative" and not streamlit.session_state.get(_key(report, "bucket"))
+        return streamlit.toggle(label(name), key=key, help=about, disabled=without)
+    present = streamlit.session_state[key]
     known = list(choices(build, argument, given)) if argument.choices else list(argument.values)
-    present = streamlit.session_state.get(key)
-    if argument.kind == "name":
-        options = [None, *_with(known, [present])]
-        return streamlit.selectbox(
-            label(name), options, format_func=shown, key=key, help=argument.description or None
+    if argument.is_list:
+        options = _with(known, present)
+        return streamlit.multiselect(
+            label(name), options, format_func=named, key=key, placeholder="All", help=about
         )
-    return streamlit.multiselect(
+    match argument.kind:
+        case "flag":
+            options = [_ALL_VALUES, True, False]
+        case "one_of":
+            options = [_ALL_VALUES if value is None else value for value in known]
+        case _:
+            options = [_ALL_VALUES, *_with(known, [present] if present else [])]
+    chosen = streamlit.selectbox(
         label(name),
-        _with(known, present or []),
-        format_func=shown,
+        options,
+        format_func=lambda value: named(None if value == _ALL_VALUES else value),
         key=key,
-        placeholder="All",
-        help=argument.description or None,
+        help=about,
+        width=160 if name in _FIRST_SIGHT else "stretch",
     )
+    return None if chosen == _ALL_VALUES else chosen
 
 
-def _with(known: Sequence[str], present: Iterable[str | None]) -> list[str]:
+def _with(known: Sequence[str], present: Iterable[str]) -> list[str]:
     """The known values and those that an address names besides, so that they can be taken off again."""
-    return [*known, *(value for value in present if value is not None and value not in known)]
+    return [*known, *(value for value in present if value not in known)]
 
 
 def _labels(
@@ -236,7 +232,7 @@ def _labels(
         source = report.arguments[argument.among] if argument.among else argument
         named = choices(build, source, given)
         return lambda value: "All" if value is None else named.get(value, f"{value} (unknown)")
-    special = {None: _ALL.get(argument.name, "All")}
+    special = {None: _ALL.get(argument.name, "All"), True: "Yes", False: "No"}
     if argument.name == "group_by":
         special |= _GROUPS
     return lambda value: special.get(value) or _words(str(value))

@@ -130,6 +130,19 @@ def test_each_filter_changes_the_numbers(demo_build: Build):
     assert app.query_params == {"period": "last_365_days"}
 
 
+def test_boxes_say_what_no_choice_means(demo_build: Build):
+    app = opened("prospecting_calls", "period=last_fiscal_quarter")
+    assert control(app, "prospecting_calls:bucket").value == ""  # "In all", and not an empty box
+    assert control(app, "prospecting_calls:direction").value == "OUTBOUND"
+    control(app, "prospecting_calls:direction").set_value("").run()
+    assert app.query_params["direction"] == ""
+    assert_answers(
+        app,
+        demo_build,
+        "from reports.prospecting_calls(date '2026-08-01', date '2026-11-01', direction := NULL)",
+    )
+
+
 def test_a_free_range_of_dates(demo_build: Build):
     app = opened(WON)
     control(app, f"{WON}:period").set_value("custom").run()
@@ -191,7 +204,7 @@ def test_a_journey_of_chosen_stages(demo_build: Build):
         f"from reports.lead_journey(date '2025-11-26', date '2026-11-27', group_by := 'none', "
         f"stages := [{stages}], optional_stages := [{marked}]::varchar[])",
     )
-    assert [value for value in answer(app)["stage_label"]] == [
+    assert list(answer(app)["stage_label"]) == [
         demo_build.one(f"select stage_label from core.dim_lifecycle_stages where stage_id = '{stage}'")[
             "stage_label"
         ]
@@ -205,8 +218,8 @@ def test_a_funnel_of_chosen_stages(demo_build: Build):
     own = [
         row["stage_id"]
         for row in demo_build.records(
-            "select stage_id from core.dim_deal_funnel_steps where pipeline_id = 'default' and not is_won_step "
-            "order by position"
+            "select stage_id from core.dim_deal_funnel_steps "
+            "where pipeline_id = 'default' and not is_won_step order by position"
         )
     ]
     control(app, f"{name}:remove:{own[1]}").click().run()
