@@ -8,6 +8,7 @@ say (`loading.py`).
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from datetime import UTC, datetime
 from random import Random
@@ -22,6 +23,7 @@ from .faults import Faults
 from .limits import PER_TEN_SECONDS, PER_TEN_SECONDS_SMALL, Limits
 from .loading import crm_from_tables
 from .server import serve
+from .synthetic import synthetic_crm
 
 PORT = 8765
 _CALCULATED, _INDEX_LAG_MS = 0.05, 60_000
@@ -44,6 +46,9 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--faults", type=float, default=0.0, metavar="SHARE", help="share of requests that go wrong"
     )
+    parser.add_argument(
+        "--synthetic", type=int, metavar="DEALS", help="so many deals without sense, to measure with"
+    )
     return parser.parse_args(arguments)
 
 
@@ -52,8 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _arguments(arguments)
     try:
         settings = load_settings()
-        print("Making the demo company …", flush=True)
-        crm, end = demo_crm(settings, datetime.now(UTC))
+        print("Making the account …", flush=True)
+        now = datetime.now(UTC)
+        crm, end = (synthetic_crm(chosen.synthetic), now) if chosen.synthetic else demo_crm(settings, now)
         per_ten_seconds = PER_TEN_SECONDS_SMALL if chosen.small_plan else PER_TEN_SECONDS
         app = Simulator(
             crm,
@@ -61,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
             faults=Faults(rate=chosen.faults, seed=Random().randrange(1_000_000)),
             latency=_LATENCY if chosen.latency else None,
         )
+        gc.freeze()  # the account stays: looking for garbage in it would stop the server now and then
         serve(app, chosen.port, lambda url: print(_welcome(url, end, per_ten_seconds), flush=True))
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from math import ceil
 from random import Random
 from typing import NamedTuple
 
@@ -141,7 +142,7 @@ class Simulator:
         if refused := self.limits.refuse(is_search):
             policy, seconds = refused
             # HubSpot says how long to wait for some of its limits only.
-            after = int(seconds) + 1 if policy == "TEN_SECONDLY_ROLLING" else None
+            after = max(1, ceil(seconds)) if policy == "TEN_SECONDLY_ROLLING" else None
             return too_many(policy, after).response(), policy
         if fault is not None and (early := fault.instead()) is not None:
             return early, ""

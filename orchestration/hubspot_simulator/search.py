@@ -7,6 +7,7 @@ and 10,000 results a query, beyond which the answer is 400. Archived records are
 
 from __future__ import annotations
 
+import operator as operators
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -39,8 +40,7 @@ def search(crm: Crm, object_type: str, request: Mapping[str, object]) -> tuple[i
         raise BadSearch(f"limit must be at most {PAGE}")
     if start + limit > MOST_RESULTS:
         raise BadSearch(f"The requested page is beyond the {MOST_RESULTS} results that one query can return")
-    matches = _matcher(crm, object_type, request.get("filterGroups") or [])
-    found = [(key, properties) for key, properties in crm.indexed(object_type).items() if matches(properties)]
+    found = _matching(crm, object_type, request.get("filterGroups") or [])
     name, descending = _sort(request.get("sorts") or [])
     key = _sort_key(object_type, name)
     # Ties are in the order of the ids: it must be an order at all for pages to make sense.
@@ -74,19 +74,23 @@ def _sort_key(object_type: str, name: str) -> Callable[[str | None], object]:
     return lambda text: (text not in (None, ""), text or "")
 
 
-def _matcher(crm: Crm, object_type: str, groups: list[Mapping[str, object]]) -> Test:
-    """Whether a record passes: any group of which all filters hold; everything without groups."""
+def _matching(crm: Crm, object_type: str, groups: list[Mapping[str, object]]) -> list[tuple[str, Properties]]:
+    """The records that pass all filters of any group; all records without groups."""
     counts = [len(group.get("filters") or []) for group in groups]
     if len(groups) > _GROUPS or max(counts, default=0) > _FILTERS or sum(counts) > _ALL_FILTERS:
         raise BadSearch(f"at most {_GROUPS} groups of {_FILTERS} filters, {_ALL_FILTERS} in all")
     known = crm.of(object_type).property_names
-    tests = [[_test(object_type, known, item) for item in group.get("filters") or []] for group in groups]
-    if not tests:
-        return lambda properties: True
-    if len(tests) == 1:
-        only = tests[0]
-        return lambda properties: all(test(properties) for test in only)
-    return lambda properties: any(all(test(properties) for test in group) for group in tests)
+    everything = list(crm.indexed(object_type).items())
+    if not groups:
+        return everything
+    found: dict[str, Properties] = {}
+    for group in groups:
+        rest = everything
+        for item in group.get("filters") or []:
+            test = _test(object_type, known, item)
+            rest = [record for record in rest if test(record[1])]
+        found.update(rest)
+    return list(found.items())
 
 
 def _test(object_type: str, known: set[str], item: Mapping[str, object]) -> Test:
@@ -118,16 +122,18 @@ def _test(object_type: str, known: set[str], item: Mapping[str, object]) -> Test
     if operator not in _COMPARISONS:
         raise BadSearch(f"{operator} is not an operator that the simulator knows")
     compare = _COMPARISONS[operator]
+    if read is _instant or read is str:  # kept as they compare
+        return lambda properties: bool(value := properties.get(name)) and compare(value, bound)
     return lambda properties: bool(value := properties.get(name)) and compare(read(value), bound)
 
 
 _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
-    "EQ": lambda value, bound: value == bound,
-    "NEQ": lambda value, bound: value != bound,
-    "LT": lambda value, bound: value < bound,
-    "LTE": lambda value, bound: value <= bound,
-    "GT": lambda value, bound: value > bound,
-    "GTE": lambda value, bound: value >= bound,
+    "EQ": operators.eq,
+    "NEQ": operators.ne,
+    "LT": operators.lt,
+    "LTE": operators.le,
+    "GT": operators.gt,
+    "GTE": operators.ge,
 }
 
 

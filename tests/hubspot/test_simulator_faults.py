@@ -81,7 +81,7 @@ def test_each_limit_is_answered_with_its_policy(simulator: Account, client: http
     assert answers[2].json()["policyName"] == "SECONDLY"
     assert "retry-after" not in answers[2].headers
     assert answers[8].json()["policyName"] == "TEN_SECONDLY_ROLLING"
-    assert answers[8].headers["retry-after"] == "11"
+    assert answers[8].headers["retry-after"] == "10"
     assert "x-hubspot-ratelimit-max" not in answers[0].headers
     left = ("x-hubspot-ratelimit-remaining", "x-hubspot-ratelimit-daily-remaining")
     assert [answers[3].headers[name] for name in left] == ["4", "17"]
