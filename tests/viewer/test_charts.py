@@ -309,15 +309,15 @@ def test_attainment_period_by_period_and_as_running_totals():
     assert len(marks(running, "symbol")) == 2, "nothing is won yet in a period to come"
 
 
-def test_bar_of_an_undefined_value_is_missing_and_not_zero():
+def test_undefined_value_is_a_dash_and_no_bar():
     entry = {"type": "bar", "x": "group_label", "y": "average_amount"}
     rows = [
         {"group_id": "1", "group_label": "A", "average_amount": None},
         {"group_id": "2", "group_label": "B", "average_amount": 10.0},
     ]
     specification = drawn(entry, rows)
-    assert [row["row"] for row in values(specification)] == ["B"]
-    assert "A" in specification["layer"][0]["encoding"]["y"]["sort"], "the rep is shown, without a bar"
+    assert len(marks(specification, "rect")) == 1
+    assert sorted(text["text"] for text in marks(specification, "text")) == ["$10", "–"]
 
 
 def test_more_events_than_a_browser_draws_are_counted_by_day(monkeypatch):

@@ -104,10 +104,14 @@ class _Bars:
             .add_params(point)
         )
         layers = [main, self._end_text(drawn, values), *self._tick(values)]
+        has_tick = len(layers) > 2
+        layers += self._undefined(values)
         step = max(layout.ROW, 13 * len(self.colours) + 12) if self.is_aside else layout.ROW
         step = max(step, 14 * max((line.count("\n") + 1 for line in self._lines.values()), default=1) + 6)
         notes = []
-        unsaid = [column for column in self.extras if not self._unit(column) and not self.is_aside]
+        if formats.kind(measure) == "money_per_day":
+            notes.append("Amount per day.")
+        unsaid = [c for c in self.extras if formats.kind(c) != "count" and not self.is_aside]
         if unsaid:
             notes.append(f"Beside the bars: {_lower(layout.listed(unsaid))}.")
         if self.row == MEASURE and len(view.rows) == 1:
@@ -115,7 +119,7 @@ class _Bars:
             notes += [
                 f"{formats.heading(c)}: {view.text(row, c)}" for c in layout.named(view.entry.get("label"))
             ]
-        if len(layers) > 2:
+        if has_tick:
             notes.append(f"The line across each bar: {_lower(formats.heading(view.entry['tick']))}.")
         return layout.finish(
             view, layers, height=step * max(len(self.names), 1), says=self._says(), notes=notes
@@ -164,7 +168,9 @@ class _Bars:
     def _told(self, row: Mapping[str, Any], column: str) -> str:
         """A column in words: "win rate 81%", "40 deals"."""
         name, text = _lower(formats.heading(column)), self.view.text(row, column)
-        return f"{text} {name}" if formats.kind(column) == "count" else f"{name} {text}"
+        if formats.kind(column) == "count":
+            return f"{text} {name.removesuffix('s') if row[column] == 1 else name}"
+        return f"{name} {text}"
 
     @property
     def tick(self) -> str | None:
@@ -256,7 +262,7 @@ class _Bars:
             )
             base = base.transform_calculate(short=self.view.expression("value", measure))
         told = [
-            f"' · ' + {self.view.expression(f'extra_{column}', column)} + {self._unit(column)!r}"
+            f"' · ' + {self.view.expression(f'extra_{column}', column)} + {self._unit(column)}"
             for column in (() if self.is_aside else self.extras)
         ]
         tick = f"datum['extra_{self.tick}'] || 0" if self.tick else "0"
@@ -272,6 +278,21 @@ class _Bars:
             color=self.view.text_colour,
             fontSize=11 if self.is_aside else 12,
         ).encode(**place)
+
+    def _undefined(self, values: list[dict[str, Any]]) -> list[altair.Chart]:
+        """A dash for rows that have no value, such as an average of nothing."""
+        drawn = {value["row"] for value in values}
+        missing = [{"row": name, "dash": formats.UNDEFINED} for name in self.names if name not in drawn]
+        if not missing:
+            return []
+        text = layout.data(missing).mark_text(align="left", dx=5, color=self.view.muted)
+        return [
+            text.encode(
+                y=self._y(),
+                x=altair.XDatum(0, type="quantitative"),
+                text=altair.Text(field="dash", type="nominal"),
+            )
+        ]
 
     def _tick(self, values: list[dict[str, Any]]) -> list[altair.Chart]:
         """A second value of each row as a tick across its bar, such as the median or the time before."""
@@ -308,8 +329,11 @@ class _Bars:
         return f"{what} by {' and '.join(dict.fromkeys(by))}" if by else what
 
     def _unit(self, column: str) -> str:
-        """What a number beside a bar counts, where it cannot be seen from the number."""
-        return f" {_lower(formats.heading(column))}" if formats.kind(column) == "count" else ""
+        """Vega's expression of what a number beside a bar counts, which cannot be seen from the number."""
+        if formats.kind(column) != "count":
+            return "''"
+        name = _lower(formats.heading(column))
+        return f"(datum['extra_{column}'] == 1 ? {' ' + name.removesuffix('s')!r} : {' ' + name!r})"
 
     def _end_width(self) -> int:
         told = () if self.is_aside else self.extras

@@ -48,7 +48,8 @@ def heat(view: View, rows: list[str], columns: str, colour: str) -> altair.Layer
     for row in view.rows:
         name = _row_text(row, rows)
         column = row["period"] if columns == PERIOD else row[f"text_{columns}"]
-        if row[colour] is None or name not in shown or column not in column_names:
+        is_to_come = row.get("elapsed_share") == 0  # a target that nobody can have met yet
+        if row[colour] is None or is_to_come or name not in shown or column not in column_names:
             continue
         value = {key: row[key] for key in keys} | {"row": name, "line": one_line(name)}
         value |= {"column": column, "value": row[colour]}

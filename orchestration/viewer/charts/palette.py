@@ -14,7 +14,8 @@ from typing import Any
 BLUE, GREEN, RED, GREY = "#3b82c4", "#159a7c", "#d9503f", "#868e96"
 ORANGE, PURPLE, TEAL, GOLD = "#cb7a22", "#8e6bc8", "#2596a8", "#b28a24"
 PINK, LIME, BROWN, INDIGO = "#cf5f9b", "#5f9e3f", "#a5714b", "#5c6bd0"
-CATEGORIES = (BLUE, ORANGE, PURPLE, TEAL, GOLD, PINK, INDIGO, LIME, BROWN)
+ROSE, OLIVE, STEEL = "#b0647f", "#858b2b", "#5f86a8"
+CATEGORIES = (BLUE, ORANGE, PURPLE, TEAL, GOLD, PINK, INDIGO, LIME, BROWN, ROSE, OLIVE, STEEL)
 """For names without a meaning of their own; all further names are grey."""
 
 BACKGROUND = {False: "#ffffff", True: "#0e1117"}
