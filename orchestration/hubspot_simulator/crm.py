@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
@@ -80,10 +80,12 @@ class Objects:
         self.index: dict[str, dict[str, str | None]] = {}
         """Properties by id as the search index sees them; behind the records by the index lag."""
         self._order: list[int] = []
+        self._last = 0
 
     def add(self, record: Record) -> None:
         self.records[record.id] = record
         number = int(record.id)
+        self._last = max(self._last, number)
         if not self._order or number > self._order[-1]:
             self._order.append(number)
         else:
@@ -94,8 +96,13 @@ class Objects:
         position = bisect_right(self._order, int(record_id)) - 1
         del self._order[position]
 
+    def reserve(self, ids: Iterable[str]) -> None:
+        """No new record gets an id up to these: records that are gone had them."""
+        self._last = max([self._last, *(int(former) for former in ids if former.isdigit())])
+
     def next_id(self) -> str:
-        return str(self._order[-1] + 1 if self._order else 1)
+        """An id that no record has ever had."""
+        return str(self._last + 1)
 
     def after(self, record_id: str | None) -> Iterator[Record]:
         """Records in the order of their ids, bin included, from behind an id on."""

@@ -97,6 +97,7 @@ def _load_objects(crm: Crm, name: str, rows: Rows, merges_to_come: bool) -> None
         if record.archived_at is None:
             objects.index[record.id] = record.properties
     objects.merged = losers
+    objects.reserve(losers)
 
 
 def _record(crm: Crm, name: str, row: Mapping[str, object]) -> Record:

@@ -156,6 +156,15 @@ def test_a_value_that_is_the_same_makes_no_version():
     ]  # fmt: skip
 
 
+def test_an_id_is_given_once():
+    crm = Crm(Clock(END))
+    first, second, third = (crm.create("deals", {}).id for _ in range(3))
+    crm.delete("deals", third)
+    assert crm.create("deals", {}).id not in (first, second, third)
+    loaded = crm_from_tables({"deals": [{"id": "7"}, {"id": "9", "merged_into_id": "7"}]}, Clock(END))
+    assert loaded.create("deals", {}).id == "10"
+
+
 def test_what_is_not_there_cannot_be_changed():
     crm = Crm(Clock(END))
     deal = crm.create("deals", {})
