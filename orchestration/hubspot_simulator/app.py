@@ -94,7 +94,7 @@ class Simulator:
         """The most requests, or searches only, that were answered and not refused within any `seconds`."""
         let_through: deque[float] = deque()
         most = 0
-        for seen in self.seen:
+        for seen in sorted(self.seen):
             if seen.status == 429 or (searches and not seen.is_search):
                 continue
             let_through.append(seen.at)

@@ -56,9 +56,9 @@ class Shape:
         self.names = [name for name in dict.fromkeys((*defaults, *properties, *history)) if name in known]
         self.history = [name for name in dict.fromkeys(history) if name in known]
 
-    def of(self, record: Record, properties: Mapping[str, str | None] | None = None) -> dict[str, object]:
-        """The answer for a record; `properties` are the index's, for a search."""
-        values = record.properties if properties is None else properties
+    def of(self, record: Record) -> dict[str, object]:
+        """The answer for a record."""
+        values = record.properties
         answer: dict[str, object] = {
             "id": record.id,
             "properties": {name: values.get(name) for name in self.names},
