@@ -27,8 +27,12 @@ _PAGE = "width ? containerSize()[0] || 960 : 960"
 
 
 def data(values: Iterable[Mapping[str, Any]]) -> altair.Chart:
-    """A chart of these values and no others, so that nothing else reaches the page."""
-    return altair.Chart(altair.Data(values=list(values)))
+    """A chart of these values and no others, so that nothing else reaches the page.
+
+    They go in as one text: Altair would check each of them against the schema, several times.
+    """
+    text = json.dumps(list(values), allow_nan=False)
+    return altair.Chart(altair.InlineData(values=text, format=altair.JsonDataFormat(type="json")))
 
 
 def selection(keys: Sequence[str]) -> altair.Parameter:

@@ -140,14 +140,14 @@ def _lines(view: View, series: str | None) -> altair.LayerChart:
 
 def _values(view: View, series: str | None) -> list[dict[str, Any]]:
     places = {name: place for place, name in enumerate(_colours(view, series))}
-    found = []
+    found, keys = [], set(_keys(view, series))
     for row in view.disjoint_rows if series != GROUP or "snapshot_date" in view.columns else view.rows:
         for measure in view.measures:
             if row[measure] is None:
                 continue
             name = {GROUP: row.get("group"), MEASURE: formats.heading(measure), None: ""}.get(series)
             name = row[f"text_{series}"] if name is None else one_line(name)
-            value = {column: row[column] for column in view.columns if column in _keys(view, series)}
+            value = {column: row[column] for column in keys}
             value |= {"period": row.get("period"), "series": name, "place": places.get(name, 0)}
             value |= {"value": row[measure], MEASURE: measure}
             value |= {"snapshot_date": row["snapshot_date"]} if "snapshot_date" in row else {}
