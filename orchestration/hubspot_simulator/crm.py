@@ -9,7 +9,8 @@ that is what HubSpot keeps. Where the rules come from:
 - versions: at most 20 of a property of a deal, 45 of a contact's (knowledge base, "View record
   property history"; issue 4); a version with source type CALCULATED is HubSpot's own arithmetic.
 - merging: the id of the merged-away record answers with the winner, whose `hs_merged_object_ids`
-  names it (developers.hubspot.com, "Merge records"; issue 4).
+  names it, and both histories and associations are one (developers.hubspot.com/changelog,
+  "Announcement: Deals now support merging": deals A and B become a new deal C; issue 4).
 - archiving: 90 days in the recycle bin, from where it can be restored (knowledge base, "Restore
   deleted records"); archiving, merging and associations leave the modified date alone (issue 4).
 - search: new and changed records are found only after a while (developers.hubspot.com, "Search the
@@ -21,7 +22,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import NamedTuple
 
@@ -232,27 +233,37 @@ class Crm:
             self._index_later(object_type, record_id)
             self._drop_links(object_type, record_id)
 
-    def merge(self, object_type: str, winner_id: str, loser_id: str) -> Record:
+    def merge(self, object_type: str, winner_id: str, loser_id: str, *, into_new: bool = False) -> Record:
         """The loser becomes part of the winner: its id, its versions and its associations.
 
-        The winner's values stay where it has some, else the loser's are taken. Raises NoSuchRecord.
+        The winner's values stay where it has some, else the loser's are taken. With `into_new` both
+        become one record with an id of its own, as HubSpot does with all objects but contacts.
+        Raises NoSuchRecord.
         """
         with self.lock:
             objects = self.of(object_type)
             winner, loser = self._live(object_type, winner_id), self._live(object_type, loser_id)
             if winner is loser:
                 raise NoSuchRecord(loser_id)
+            gone = [loser.id, *_former_ids(loser)]
+            if into_new:
+                gone = [winner.id, *gone]
+            gone = list(dict.fromkeys([*_former_ids(winner), *gone]))
             filled = {name: value for name, value in winner.properties.items() if value not in (None, "")}
-            ids = filter(None, (winner.properties.get("hs_merged_object_ids") or "").split(";"))
-            former = filter(None, (loser.properties.get("hs_merged_object_ids") or "").split(";"))
-            merged_ids = ";".join(dict.fromkeys([*ids, loser.id, *former]))
-            winner.properties = {**loser.properties, **filled, "hs_merged_object_ids": merged_ids}
-            winner.properties["hs_object_id"] = winner.id
+            winner.properties = {**loser.properties, **filled, "hs_merged_object_ids": ";".join(gone)}
             self._merge_history(objects, winner, loser)
+            former = [loser.id]
+            if into_new:
+                former.append(winner.id)
+                objects.remove(winner.id)
+                winner = replace(winner, id=objects.next_id())
+                objects.add(winner)
+            winner.properties["hs_object_id"] = winner.id
             objects.remove(loser.id)
-            objects.merged[loser.id] = winner.id
-            self._move_links(object_type, loser.id, winner.id)
-            self._index_later(object_type, loser.id)
+            for old in former:
+                objects.merged[old] = winner.id
+                self._move_links(object_type, old, winner.id)
+                self._index_later(object_type, old)
             self._index_later(object_type, winner.id)
             return winner
 
@@ -402,3 +413,7 @@ class Crm:
             else:
                 objects.index[record_id] = record.properties
         self._unindexed = waiting
+
+
+def _former_ids(record: Record) -> list[str]:
+    return [former for former in (record.properties.get("hs_merged_object_ids") or "").split(";") if former]

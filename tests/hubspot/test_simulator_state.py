@@ -165,6 +165,29 @@ def test_an_id_is_given_once():
     assert loaded.create("deals", {}).id == "10"
 
 
+def test_two_deals_may_become_a_third():
+    crm = Crm(Clock(END))
+    first, second = (crm.create("deals", {"amount": amount}) for amount in ("1", "2"))
+    contact = crm.create("contacts", {})
+    ids = [first.id, second.id]
+    for deal in ids:
+        crm.associate("deals", deal, "contacts", contact.id, "3")
+        crm.associate("contacts", contact.id, "deals", deal, "4")
+    crm.clock.advance(60)
+    merged = crm.merge("deals", *ids, into_new=True)
+    assert merged.id == "3" and list(crm.of("deals").records) == ["3"]
+    assert [crm.of("deals").find(former) for former in ids] == [merged, merged]
+    assert merged.properties["hs_merged_object_ids"] == "1;2"
+    assert merged.properties["hs_object_id"] == "3"
+    assert merged.properties["amount"] == "1"
+    assert [version.value for version in merged.history["amount"]] == ["2", "1"]
+    assert merged.updated_at == merged.properties["hs_lastmodifieddate"] < crm.clock.now_text()
+    assert [link.to_id for link in crm.links("deals", "contacts", "3")] == [contact.id]
+    assert [link.to_id for link in crm.links("contacts", "deals", contact.id)] == ["3"]
+    assert crm.links("deals", "contacts", "1") == []
+    assert crm.indexed("deals").keys() == {"3"}
+
+
 def test_what_is_not_there_cannot_be_changed():
     crm = Crm(Clock(END))
     deal = crm.create("deals", {})
@@ -183,8 +206,8 @@ def test_what_is_not_there_cannot_be_changed():
 _STEPS = st.lists(
     st.tuples(
         st.sampled_from(["create", "update", "archive", "restore", "merge", "delete", "advance"]),
-        st.integers(0, 7),
-        st.integers(0, 7),
+        st.integers(0, 9),
+        st.integers(0, 9),
     ),
     max_size=40,
 )
@@ -203,7 +226,7 @@ def test_whatever_happens_index_order_and_merges_are_sound(steps, seed):
                 case "update":
                     crm.update("deals", ids[0], {"amount": str(number)})
                 case "merge":
-                    crm.merge("deals", *ids)
+                    crm.merge("deals", *ids, into_new=number % 2 == 0)
                 case "advance":
                     crm.clock.advance(second)
                 case _:
