@@ -128,7 +128,7 @@ class _Night:
 
 
 # One thing happens to a picked deal; a close, a move to another stage or a new amount are the most
-# common. An archived or merged one stays as it is.
+# common. One that is archived or was merged away stays as it is.
 _DEAL_EDITS = """
     with picked as (
         select
@@ -168,9 +168,11 @@ _DEAL_EDITS = """
         case when chance between 0.75 and 0.85 then some_owner(other(id)) end as hubspot_owner_id,
         case when chance between 0.85 and 0.89 then true end as archived,
         case when chance between 0.85 and 0.89 then tonight(id) end as archived_at,
+        -- Another one was merged into this one.
         case when chance between 0.89 and 0.91
-            then record_id('deals', cast(floor(other(id) * count_of('deals')) as bigint)) end
-            as merged_into_id,
+            then concat_ws(';', hs_merged_object_ids,
+                record_id('deals', cast(floor(other(id) * count_of('deals')) as bigint))) end
+            as hs_merged_object_ids,
         chance between 0.91 and 0.93 as is_deleted,
         chance >= 0.93 as is_back_dated
     from judged
