@@ -27,8 +27,9 @@ from orchestration.viewer.database import Build, NoBuild, published_file
 from orchestration.viewer.saved import Saved
 from orchestration.viewer.tiles import Look, plain
 
+# How often an open page looks whether there is a newer build. (A text under it would be on the page:
+# Streamlit shows what stands by itself in this file.)
 NEW_BUILD_SECONDS = 60
-"""How often an open page looks whether there is a newer build."""
 # Streamlit leaves a hand's breadth above a page, which a report needs itself.
 _STYLE = "<style>.stMainBlockContainer { padding-top: 3.5rem; padding-bottom: 2rem; }</style>"
 

@@ -38,8 +38,8 @@ _LABELS = {
 }
 _GROUPS = {"none": "Nothing", "owner": "Rep"}
 _ALL = {"bucket": "In all", "include_closed": "Unless pipelines are chosen"}
-# What the range of dates is of, where there are two.
-_TWO_RANGES = {"deal_change_history": "Change period", "deal_pipeline_waterfall": "Change period"}
+# Reports with two ranges of dates: when something changed, and when the deals are to close.
+_CHANGE_PERIOD = {"deal_change_history", "deal_pipeline_waterfall"}
 _STEPS = "stages"
 _FIRST_SIGHT = ("group_by", "bucket", "cumulative")
 
@@ -99,8 +99,9 @@ def label(name: str) -> str:
 
 def range_label(report: Report, state: ReportState) -> str:
     """What the date range works on: the property is named, as in HubSpot's panel."""
-    shown = report.date_property(state.values(report))
-    return f"{_TWO_RANGES.get(report.name, 'Date range')} by {shown}"
+    if report.name in _CHANGE_PERIOD:
+        return "Change period"
+    return f"Date range by {report.date_property(state.values(report))}"
 
 
 # --- date ranges -----------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def _period(build: Build, report: Report, kind: str, before: ReportState) -> Per
     options = [*PRESETS, _CUSTOM]
     if is_close:
         options.insert(0, _NONE)
-    none = "All close dates" if report.name == "historical_snapshots" else "As the date range"
+    none = "Same as change period" if report.name in _CHANGE_PERIOD else "All close dates"
     names = {**PRESETS, _CUSTOM: "Custom range …", _NONE: none}
     chosen = streamlit.selectbox(
         "Close dates (closedate)" if is_close else range_label(report, before),

@@ -1,16 +1,17 @@
 """The records behind a number of a report.
 
-Belongs here: from a cell, a row of the report's answer and one of its measures, to the SQL that lists the
-records, with the predicates of the report's YAML (`drill_down.py`). Whose records and which days those
-are, the published helper functions say, the same that the report function asks. Nothing is believed: the
-records are counted and must come to what the cell says, else they are not shown.
+Belongs here: from a cell, a row of the report's answer and one of its measures (or several rows that a
+chart shows as one mark), to the SQL that lists the records, with the predicates of the report's YAML
+(`drill_down.py`). Whose records and which days those are, the published helper functions say, the same
+that the report function asks. Nothing is believed: the records are counted and must come to what the
+cell says, else they are not shown.
 
 Reports that summarise records of their own (6, 12) list them with the function of their rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -82,29 +83,34 @@ def measures(report: Report, row: Mapping[str, Any]) -> list[str]:
 
 
 def records(
-    build: Build, report: Report, state: ReportState, row: Mapping[str, Any], measure: str
+    build: Build, report: Report, state: ReportState, rows: Sequence[Mapping[str, Any]], measure: str
 ) -> Records:
-    """The records behind `measure` of `row`, a row of the answer to `state`.
+    """The records behind `measure` of some rows of the answer to `state`, all of them together.
 
-    Raises NotListed if they cannot be listed, or would not come to what the row says.
+    Raises NotListed if they cannot be listed, or would not come to what the rows say.
     """
     if report.name in _OWN_ROWS:
-        sql = _own_rows_sql(build, report, state, row)
+        sql = " union all ".join(f"({_own_rows_sql(build, report, state, row)})" for row in rows)
         counted = f"select count(*) as records, count(*) as value from ({sql})"
     else:
         way = _way(report, state, measure)
-        wheres = [
-            *_row_conditions(report, state, row, way),
-            *_scope_conditions(build, report, state, row, way),
-        ]
-        sql = _details_sql(way, wheres)
+        any_row = " or ".join(
+            conditions(
+                [
+                    *_row_conditions(report, state, row, way),
+                    *_scope_conditions(build, report, state, row, way),
+                ]
+            )
+            for row in rows
+        )
+        sql = _details_sql(way, [any_row])
         value = f"coalesce(sum({way.value}), 0)" if way.value else f"count(distinct {way.id})"
         counted = (
             f"select count(distinct {way.id}) as records, {value} as value from {way.relation} "
-            f"where {conditions([way.where, *wheres])}"
+            f"where {conditions([way.where, any_row])}"
         )
     found = build.one(counted)
-    if not _same(found["value"], row[measure]):
+    if not _same(found["value"], sum(Decimal(str(row[measure] or 0)) for row in rows)):
         raise NotListed(_why_not(report, state))
     return Records(build.table(sql, MAX_RECORDS), found["records"], sql)
 

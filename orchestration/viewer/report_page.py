@@ -161,27 +161,25 @@ def _behind(
     chosen: Mapping[str, Any] | None,
     marked: Mapping[str, Any] | None,
 ) -> None:
-    """The records behind the row that is chosen, in the table or else by its mark in the chart."""
-    row = chosen or _marked_row(rows, marked)
-    if row is None:
+    """The records behind the row that is chosen in the table, or else behind the mark in the chart."""
+    behind = [chosen] if chosen else _marked_rows(rows, marked)
+    if not behind:
         streamlit.caption("Choose a row, or a mark of the chart, to see the records behind its numbers.")
         return
-    options = measures(report, row)
-    named = {measure: formats.heading(measure) for measure in options}
-    present = (marked or {}).get("measure")
+    options = measures(report, behind[0])
+    present = None if chosen else (marked or {}).get("measure")
     with streamlit.container(border=True, key="records"):
-        title = " · ".join(str(row[column]) for column in _naming(report, row))
-        streamlit.subheader(f"Records behind {plain(title)}")
+        streamlit.subheader(f"Records behind {plain(_naming(report, behind))}")
         measure = streamlit.selectbox(
             "Number",
             options,
             index=options.index(present) if present in options else 0,
-            format_func=named.__getitem__,
+            format_func=formats.heading,
             key=f"{report.name}:measure:{present}",
             width=300,
         )
         try:
-            found = records(build, report, state, row, measure)
+            found = records(build, report, state, behind, measure)
         except NotListed as reason:
             streamlit.info(str(reason), icon=":material/info:")
         else:
@@ -215,17 +213,16 @@ def _show_records(build: Build, report: Report, found: Records, file_name: str) 
     )
 
 
-def _marked_row(rows: pandas.DataFrame, marked: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The row of the answer that a mark of the chart stands for; None if it is not only one."""
-    if not marked:
-        return None
-    wanted = {key: value for key, value in marked.items() if key in rows.columns}
-    places = [
-        place
+def _marked_rows(rows: pandas.DataFrame, marked: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The rows of the answer that a mark of the chart stands for; none if it does not say."""
+    wanted = {key: value for key, value in (marked or {}).items() if key in rows.columns}
+    if not wanted:
+        return []
+    return [
+        _row(rows, place)
         for place in range(len(rows))
         if all(_same(rows[column].iloc[place], value) for column, value in wanted.items())
     ]
-    return _row(rows, places[0]) if wanted and len(places) == 1 else None
 
 
 def _same(value: Any, marked: Any) -> bool:
@@ -237,14 +234,14 @@ def _same(value: Any, marked: Any) -> bool:
     return hasattr(value, "isoformat") and str(marked).startswith(value.isoformat()[:10])
 
 
-def _naming(report: Report, row: Mapping[str, Any]) -> list[str]:
-    """The columns that say what a row is, the ones with names rather than ids."""
-    known = [*report.measures, "team_id"]
-    return [
-        column
-        for column, value in row.items()
-        if isinstance(value, str) and column not in known and not column.endswith("_id") and value != "all"
-    ] or ["group_label"]
+def _naming(report: Report, rows: list[dict[str, Any]]) -> str:
+    """What rows have in common that tells them from others, in words."""
+    said = []
+    for column, value in rows[0].items():
+        is_name = column == "bucket_start" or (isinstance(value, str) and not column.endswith("_id"))
+        if is_name and value != "all" and all(row[column] == value for row in rows):
+            said.append(formats.words(value, column))
+    return " · ".join(said) or report.title
 
 
 # --- share, save, export ---------------------------------------------------------------------------

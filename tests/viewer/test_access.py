@@ -277,7 +277,7 @@ def test_drill_down_lists_own_records_only(demo_build: Build, rep: Build):
         for row in rep.records(state.sql(report, rep.calendar))[:4]:
             for measure in measures(report, row)[:2]:
                 try:
-                    found = records(rep, report, state, row, measure)
+                    found = records(rep, report, state, [row], measure)
                 except NotListed:
                     continue
                 listed += found.rows.num_rows
@@ -293,7 +293,7 @@ def test_drill_down_lists_own_records_only(demo_build: Build, rep: Build):
         if row["group_id"] != REP and row["won_count"]
     )
     with pytest.raises(NotListed):
-        records(rep, report, state, foreign, "won_count")
+        records(rep, report, state, [foreign], "won_count")
 
 
 @pytest.mark.parametrize(

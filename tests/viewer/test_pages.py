@@ -259,6 +259,23 @@ def test_a_row_leads_to_its_records(address: str, demo_build: Build):
     assert f"{won:,} record" in texts(app)
 
 
+def test_a_mark_of_the_chart_leads_to_the_records_of_all_its_rows(demo_build: Build):
+    """A bar's piece is an outcome's calls in both directions: two rows of the answer."""
+    app = opened("call_outcomes", "period=last_fiscal_quarter")
+    calls = answer(app)
+    row = demo_build.one(
+        "select group_id, call_outcome_id, sum(call_count) as calls from reports.call_outcomes("
+        "date '2026-08-01', date '2026-11-01') group by all having count(*) > 1 order by all limit 1"
+    )
+    mark = {"group_id": row["group_id"], "call_outcome_id": row["call_outcome_id"]}
+    app.session_state["call_outcomes:chart"] = {"selection": {"point": [mark]}}
+    app.run()
+    assert_no_failure(app)
+    assert len(calls) > 1
+    assert len(app.dataframe[1].value) == row["calls"]
+    assert f"{row['calls']} record" in texts(app)
+
+
 def test_the_records_of_parts_are_refused_in_words():
     app = opened("deal_pipeline_waterfall", "date_from=2026-08-03&date_to=2026-10-09&group_by=none")
     choose_row(app, "deal_pipeline_waterfall", 0)
