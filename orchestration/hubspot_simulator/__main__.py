@@ -77,6 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"Port {chosen.port} cannot be used ({error}); choose another with --port", file=sys.stderr)
         return 1
+    finally:
+        gc.unfreeze()
     return 0
 
 
