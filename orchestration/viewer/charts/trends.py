@@ -42,7 +42,7 @@ def snapshots(view: View) -> altair.LayerChart:
     measure = view.measures[0]
     colours = _colours(view, series)
     # A day is drawn at its own midnight; without a time JavaScript would take it as one of UTC.
-    values = [value | {"at": f"{value['snapshot_date']}T00:00:00"} for value in _values(view, series)]
+    values = [value | {"at": f"{value['snapshot_date']}T00:00:00"} for value in _drawn(_values(view, series))]
     keys = ["snapshot_date", *_keys(view, series)]
     x = altair.X(
         field="at",
@@ -75,6 +75,17 @@ def snapshots(view: View) -> altair.LayerChart:
     hit = hit.transform_calculate(day="timeFormat(toDate(datum.at), '%-d %b %Y')").add_params(point)
     says = f"{formats.heading(measure)} at the time by {view.heading_of(series).lower()}"
     return layout.finish(view, [area, hit], height=HEIGHT, says=says)
+
+
+def _drawn(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Values without zeros that add nothing; a layer keeps one for each day, or it would bridge the gap."""
+    seen, found = set(), []
+    for value in values:
+        place = (value["series"], value["snapshot_date"])
+        if value["value"] or place not in seen:
+            found.append(value)
+            seen.add(place)
+    return found
 
 
 def _stages_by_name(view: View) -> View:
