@@ -32,6 +32,7 @@ VIEWER_OPTIONS = {
     "client.disableDataExport": "true",  # ours (exports.py) writes no formulas
     "runner.magicEnabled": "false",  # a text by itself is a comment, not a part of the page
     "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",  # they lead to search engines
     "logger.hideWelcomeMessage": "true",
     "theme.primaryColor": "#2f7ebc",
     "theme.headingFontSizes": "1.9rem,1.45rem,1.15rem",
