@@ -39,6 +39,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip("no Chromium here: install Debian's package chromium"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failed journey tells what its page said."""
+    report = yield
+    reader = getattr(item, "funcargs", {}).get("reader")
+    if report.failed and report.when == "call" and reader is not None:
+        report.sections.append((f"The page {reader.page.url}", reader.page.locator("body").inner_text()))
+    return report
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A data folder with a published demo, which journeys may publish to."""

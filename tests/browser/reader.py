@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Download, Page, Request, WebSocket, expect
 
 WIDE = {"width": 1280, "height": 1600}
-TIMEOUT = 60_000  # milliseconds; a machine of two cores may have other things to do
+TIMEOUT = 30_000  # milliseconds; a machine of two cores may have other things to do
 PHONE = {"width": 390, "height": 844}
 _DONE = (
     "() => { const app = document.querySelector('[data-testid=stApp]');"
@@ -129,7 +129,8 @@ class Reader:
             self.page.keyboard.press("Tab")
             focused = self.page.evaluate(
                 "() => { const e = document.activeElement;"
-                " return (e.getAttribute('aria-label') || e.innerText || '').trim(); }"
+                " const text = e.matches('a, button') ? e.innerText : '';"
+                " return (e.getAttribute('aria-label') || text).trim(); }"
             )
             if name in focused.splitlines():  # icons are words of their own
                 return

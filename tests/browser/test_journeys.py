@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from orchestration.publish import point_link
 from orchestration.settings import Settings
@@ -204,18 +204,16 @@ def test_what_is_saved_is_on_the_dashboard_after_a_reload(reader: Reader):
     reader.select("Put it on", "A new dashboard")
     reader.write("Name of the new dashboard", "Monday meeting")
     reader.page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
-    reader.settle()
-    assert "Saved as “Teams last quarter”" in reader.page.locator("body").inner_text()
+    reader.page.get_by_text("Saved as “Teams last quarter”").wait_for()
     reader.open("/dashboards")
     reader.select("Dashboard", "Monday meeting")
-    assert reader.page.get_by_test_id("stVegaLiteChart").count() == 1
+    expect(reader.page.get_by_test_id("stVegaLiteChart")).to_have_count(1)
     reader.page.reload()
     reader.settle()
     assert reader.page.get_by_role("combobox", name="Dashboard").input_value() == "Monday meeting"
     assert reader.page.get_by_test_id("stVegaLiteChart").count() == 1
     reader.page.get_by_role("link", name="Teams last quarter").first.click()
-    reader.settle()
-    assert reader.page.url.endswith(f"{AT_QUARTER}&group_by=team")
+    reader.page.wait_for_url(f"**{AT_QUARTER}&group_by=team")
 
 
 def test_the_keyboard_is_enough(reader: Reader, link: Path):
@@ -223,7 +221,9 @@ def test_the_keyboard_is_enough(reader: Reader, link: Path):
     page = reader.page
     reader.open(AT_QUARTER)
     reader.tab_to("Group by")
+    page.keyboard.press("Control+A")
     page.keyboard.type("Team")
+    page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     reader.settle()
     teams = ask(link, f"from reports.deals_won_and_lost({QUARTER}, group_by := 'team')")
@@ -234,8 +234,7 @@ def test_the_keyboard_is_enough(reader: Reader, link: Path):
     page.keyboard.press("Control+A")
     page.keyboard.type("By keyboard")
     page.keyboard.press("Enter")
-    reader.settle()
-    assert "Saved as “By keyboard”" in page.locator("body").inner_text()
+    page.get_by_text("Saved as “By keyboard”").wait_for()
     reader.open("/dashboards")
     assert page.get_by_role("link", name="By keyboard").count() == 1
     while True:
@@ -247,8 +246,7 @@ def test_the_keyboard_is_enough(reader: Reader, link: Path):
         page.keyboard.press("Escape")
     reader.tab_to("Remove")
     page.keyboard.press("Enter")
-    reader.settle()
-    assert page.get_by_role("link", name="By keyboard").count() == 0
+    page.get_by_role("link", name="By keyboard").wait_for(state="detached")
 
 
 # --- a publish while somebody reads ---------------------------------------------------------------
