@@ -54,7 +54,7 @@ def main() -> None:
             "Nobody sees anything until it is mended. The viewer's log says what is wrong with it.",
         )
     except NoBuild as error:
-        _stop("There are no reports yet", str(error))
+        _stop("There are no reports to show", str(error))
     else:
         _show(settings, user, build)
 

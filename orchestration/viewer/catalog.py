@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from orchestration.viewer.database import Build
@@ -174,10 +174,11 @@ class Catalog:
         )
 
 
-@lru_cache(16)
 def catalog(build: Build) -> Catalog:
-    """The catalog of a build, read once."""
-    return Catalog(build)
+    """The catalog of a build, read once and kept with it."""
+    if build.catalog is None:
+        build.catalog = Catalog(build)
+    return build.catalog
 
 
 def choices(build: Build, argument: Argument, given: Mapping[str, Any] | None = None) -> dict[str, str]:

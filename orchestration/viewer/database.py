@@ -16,6 +16,7 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas
@@ -108,6 +109,7 @@ class Build:
     ) -> None:
         self.path = path
         self.scope = scope
+        self.catalog: Any = None  # what catalog.py has read of it
         self._connection = connection
         places = [f"{catalog}.{schema}" for catalog in catalogs for schema in SCHEMAS]
         self._session = [f"set search_path = {text(','.join(places))}"]
@@ -188,12 +190,15 @@ _opening = threading.Lock()
 def published_file(settings: Settings) -> PublishedFile:
     """The file that readers see now; opened if it is new. Raises NoBuild with what to do."""
     path = current_build(settings)
-    if path is None or not path.exists():
+    try:
+        status = path.stat() if path else None
+    except FileNotFoundError:
+        status = None
+    if path is None or status is None:
         raise NoBuild(
             f"Nothing has been published in {settings.data_dir} yet. `make run` loads the data, builds the "
             "reports and publishes them; this page then shows them."
         )
-    status = path.stat()
     with _opening:  # two sessions at once open it once
         return _open(_Place(path.resolve(), status.st_ino, status.st_mtime_ns))
 

@@ -75,6 +75,15 @@ def is_open(report: Report) -> bool:
     return _key(report, "period") in streamlit.session_state
 
 
+def is_touched(report: Report) -> bool:
+    """Whether a control was used since the last time that this was asked."""
+    return streamlit.session_state.pop(_key(report, "touched"), False)
+
+
+def _touch(report: Report) -> None:
+    streamlit.session_state[_key(report, "touched")] = True
+
+
 def words(build: Build, report: Report, state: ReportState) -> list[tuple[str, str]]:
     """What is chosen, as name and value for people: above the chart and in exports."""
     said = [(range_label(report, state), state.period.words(build.calendar))]
@@ -135,6 +144,8 @@ def _period(build: Build, report: Report, kind: str, before: ReportState) -> Per
         options,
         format_func=names.__getitem__,
         key=_key(report, kind),
+        on_change=_touch,
+        args=(report,),
         width=230,
     )
     if chosen == _NONE:
@@ -148,6 +159,8 @@ def _period(build: Build, report: Report, kind: str, before: ReportState) -> Per
     days = streamlit.date_input(
         "First and last day",
         key=days_key,
+        on_change=_touch,
+        args=(report,),
         min_value=FIRST_DAY,
         max_value=LAST_DAY - timedelta(days=1),
         format="YYYY-MM-DD",
@@ -186,6 +199,7 @@ def _more(build: Build, report: Report, before: ReportState) -> dict[str, Any]:
 
 def _reset(report: Report) -> None:
     put(report, ReportState.default(report))
+    _touch(report)
 
 
 def _control(build: Build, report: Report, name: str, given: Mapping[str, Any]) -> Any:
@@ -194,13 +208,22 @@ def _control(build: Build, report: Report, name: str, given: Mapping[str, Any]) 
     named = _labels(build, report, argument, given)
     if argument.kind == "flag" and argument.default is not None:
         without = name == "cumulative" and not streamlit.session_state.get(_key(report, "bucket"))
-        return streamlit.toggle(label(name), key=key, help=about, disabled=without)
+        return streamlit.toggle(
+            label(name), key=key, help=about, disabled=without, on_change=_touch, args=(report,)
+        )
     present = streamlit.session_state[key]
     known = list(choices(build, argument, given)) if argument.choices else list(argument.values)
     if argument.is_list:
         options = _with(known, present)
         return streamlit.multiselect(
-            label(name), options, format_func=named, key=key, placeholder="All", help=about
+            label(name),
+            options,
+            format_func=named,
+            key=key,
+            placeholder="All",
+            help=about,
+            on_change=_touch,
+            args=(report,),
         )
     match argument.kind:
         case "flag":
@@ -215,6 +238,8 @@ def _control(build: Build, report: Report, name: str, given: Mapping[str, Any]) 
         format_func=lambda value: named(None if value == _ALL_VALUES else value),
         key=key,
         help=about,
+        on_change=_touch,
+        args=(report,),
         width=160 if name in _FIRST_SIGHT else "stretch",
     )
     return None if chosen == _ALL_VALUES else chosen
@@ -261,6 +286,7 @@ def _steps(build: Build, report: Report, given: Mapping[str, Any]) -> dict[str, 
     streamlit.markdown("**Stages**", help=report.arguments[_STEPS].description)
 
     def keep(order: Sequence[str], optional_ones: Iterable[str]) -> None:
+        _touch(report)
         ones = set(optional_ones) & set(order[1:])
         if _is_own(own, order, ones):
             session[stages_key], session[optional_key] = [], []

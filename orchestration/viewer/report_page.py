@@ -6,6 +6,7 @@ come from the report function, the chart from `charts`, texts from the published
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,31 +59,30 @@ def _opened(report: Report) -> ReportState:
     Raises AddressError if the address says what this report does not know.
     """
     asked = _query()
+    kept, state = streamlit.session_state.get(_kept_key(report), (None, None))
+    if filters.is_open(report) and (filters.is_touched(report) or asked == kept):
+        # Who uses two controls in a moment sends the second with the address from before the first.
+        return state
     state = ReportState.from_query(report, asked)
-    if streamlit.session_state.get(_address_key(report)) != asked or not filters.is_open(report):
-        filters.put(report, state)
-        streamlit.session_state[_address_key(report)] = asked
+    filters.put(report, state)
     return state
 
 
 def _keep_address(report: Report, state: ReportState) -> None:
     """Make the address say what is chosen."""
     query = state.to_query(report)
-    if _lists(query) != _query():
+    lists = {key: [value] if isinstance(value, str) else value for key, value in query.items()}
+    if lists != _query():
         streamlit.query_params.from_dict(query)
-    streamlit.session_state[_address_key(report)] = _lists(query)
+    streamlit.session_state[_kept_key(report)] = (lists, state)
 
 
 def _query() -> dict[str, list[str]]:
     return {key: streamlit.query_params.get_all(key) for key in streamlit.query_params}
 
 
-def _lists(query: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
-    return {key: [value] if isinstance(value, str) else value for key, value in query.items()}
-
-
-def _address_key(report: Report) -> str:
-    return f"{report.name}:address"
+def _kept_key(report: Report) -> str:
+    return f"{report.name}:kept"
 
 
 # --- chart and table -------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def _answer(look: Look, report: Report, state: ReportState) -> None:
     rows = build.rows(sql, MAX_SHOWN)
     said = filters.words(build, report, state)
     streamlit.caption(plain(" · ".join(f"{name}: {value}" for name, value in said)))
-    chart = charts.chart(report, rows, state, currency=build.currency, dark=look.dark)
+    chart = _chart(look, report, state, rows)
     marked = None
     if chart is not None:
         event = streamlit.altair_chart(
@@ -105,13 +105,24 @@ def _answer(look: Look, report: Report, state: ReportState) -> None:
     chosen = _table(build, report, state, rows)
     if len(rows) == MAX_SHOWN:
         streamlit.caption(f"The first {MAX_SHOWN:,} rows; an export has all of them.")
-    if report.rows_function or measures_of(report):
+    if report.rows_function or report.definition.get("drill_down"):
         _behind(build, report, state, rows, chosen, marked)
 
 
-def measures_of(report: Report) -> bool:
-    """Whether the report's YAML says what records are behind its numbers."""
-    return bool(report.definition.get("drill_down"))
+def _chart(
+    look: Look, report: Report, state: ReportState, rows: pandas.DataFrame
+) -> altair.TopLevelMixin | None:
+    """The chart; a fault in drawing must not take the numbers away."""
+    try:
+        return charts.chart(report, rows, state, currency=look.build.currency, dark=look.dark)
+    except Exception:
+        logging.getLogger(__name__).exception(
+            "%s?%s cannot be drawn", report.name, state.query_string(report)
+        )
+        streamlit.error(
+            "The chart cannot be drawn; the log of the viewer says why. The table has all numbers."
+        )
+        return None
 
 
 def _marked(event: Any) -> dict[str, Any] | None:

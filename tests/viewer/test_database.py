@@ -125,7 +125,7 @@ def test_nothing_published_yet_says_what_to_do(tmp_path, monkeypatch):
     for page in ("", "deals_won_and_lost"):
         app = opened(page)
         assert_no_failure(app)
-        assert "There are no reports yet" in texts(app)
+        assert "There are no reports to show" in texts(app)
         assert "make run" in texts(app)
 
 

@@ -143,6 +143,31 @@ def test_boxes_say_what_no_choice_means(demo_build: Build):
     )
 
 
+def test_an_address_from_before_the_last_choice_does_not_undo_it():
+    """Two controls used in a moment: the browser sends the second with the address it still has."""
+    app = opened(WON, "period=last_fiscal_quarter")
+    app.query_params.clear()
+    app.query_params["period"] = "last_month"  # behind the times
+    control(app, f"{WON}:group_by").set_value("team").run()
+    assert app.query_params == {"period": "last_fiscal_quarter", "group_by": "team"}
+    app.query_params.clear()
+    app.query_params["period"] = "last_month"  # an address that is opened, and no control used
+    app.run()
+    assert app.query_params == {"period": "last_month"}
+    assert control(app, f"{WON}:group_by").value == "owner"
+
+
+def test_a_chart_that_cannot_be_drawn_leaves_the_numbers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("orchestration.viewer.charts.chart", lambda *args, **more: 1 / 0)
+    app = opened(WON, "period=last_fiscal_quarter")
+    assert_no_failure(app)
+    assert "The chart cannot be drawn" in texts(app)
+    assert "ZeroDivisionError" in caplog.text
+    assert len(answer(app)) > 1
+
+
 def test_a_free_range_of_dates(demo_build: Build):
     app = opened(WON)
     control(app, f"{WON}:period").set_value("custom").run()
