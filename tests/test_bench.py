@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ import duckdb
 import pytest
 
 from orchestration.bench import core_steps, results
+from orchestration.bench.__main__ import run_phase
 from orchestration.bench.generator import generate, generated_account
 from orchestration.bench.measure import measured
 from orchestration.bench.nights import changes
@@ -22,7 +25,7 @@ from orchestration.compiled import build_nodes
 from orchestration.ingest.contract import TABLES
 from orchestration.ingest.load import LoadSummary, load
 from orchestration.ingest.sources import read_source
-from orchestration.settings import Settings
+from orchestration.settings import PROJECT_ROOT, Settings
 from tests.harness import DATABASE, compiled_project
 
 DEALS = 600
@@ -289,6 +292,33 @@ def test_hand_written_steps_compute_what_the_models_do(first):
             common = one(connection, f"select count(*) from ({model} intersect all {by_hand})")
             assert common > 0.9 * count > 0, model
         assert one(connection, "select count(*) from open_pipeline") > 0
+
+
+def test_the_command_measures_each_phase_and_writes_both_files(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "orchestration.bench", "60", "120"),
+            *("--folder", str(tmp_path), "--only", "floor", "core steps"),
+        ],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    sizes = results.read(tmp_path)
+    assert [size.deals for size in sizes] == [60, 120]
+    for size in sizes:
+        assert [phase.name for phase in size.phases] == ["generate", "floor", "core steps"]
+        assert all(phase.succeeded and phase.cpu_seconds > 0 and phase.peak_mib > 20 for phase in size.phases)
+        assert size.phase("core steps").steps[0]["step"] == "typed load"
+    assert "| core steps | 120 |" in done.stdout
+    assert not (tmp_path / "60").exists(), "files are removed unless they are to be kept"
+
+
+def test_a_phase_that_fails_ends_the_benchmark_and_says_why(tmp_path):
+    failed = run_phase("core steps", "core", tmp_path, [])  # no files have been generated
+    assert not failed.succeeded
+    assert ".generated.json" in failed.words
 
 
 # --- results --------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ def run_phase(name: str, phase: str, work: Path, arguments: list[str]) -> Phase:
         )
         # What the kernel counted for this one process, its interpreter's start included.
         _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - begin
     steps = json.loads(result.read_text()) if result.exists() else []
     return Phase(
@@ -107,7 +108,7 @@ def run_phase(name: str, phase: str, work: Path, arguments: list[str]) -> Phase:
         cpu_seconds=usage.ru_utime + usage.ru_stime,
         # A phase that measures its steps resets the kernel's mark at each.
         peak_mib=max([usage.ru_maxrss // 1024, *(step["peak_mib"] for step in steps)]),
-        succeeded=os.waitstatus_to_exitcode(status) == 0 and result.exists(),
+        succeeded=process.returncode == 0 and result.exists(),
         words=log.read_text()[-4000:],
         steps=steps,
     )
