@@ -127,7 +127,7 @@ def _chart(
 
 def _marked(event: Any) -> dict[str, Any] | None:
     """What the chart's selection says of the mark that was clicked."""
-    points = event.selection.get(charts.SELECTION) if event else None
+    points = event["selection"].get(charts.SELECTION) if event else None
     return dict(points[0]) if points else None
 
 
