@@ -94,6 +94,7 @@ def config(dark: bool) -> Mapping[str, Any]:
             "labelFontSize": 12,
             "titleFontSize": 12,
             "titleFontWeight": "normal",
+            "offset": 16,
             "symbolType": "square",
             "symbolSize": 110,
             "labelLimit": 240,

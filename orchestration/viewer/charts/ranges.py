@@ -50,7 +50,9 @@ def ranges(view: View) -> altair.LayerChart:
         drawn = layout.named_colour(drawn, formats.heading(column), shape, names, symbolType="circle")
         # The selection belongs to one layer, the first mark that is clicked.
         layers.append(drawn.add_params(point) if column == middle else drawn)
-    says = f"{layout.listed([middle, high])} by {view.group_heading.lower()}"
+    says = layout.listed([middle, high])
+    if view.has_groups:
+        says += f" by {view.group_heading.lower()}"
     return layout.finish(view, layers, height=max(layout.ROW * len(names), layout.ROW), says=says)
 
 
