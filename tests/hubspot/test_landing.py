@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from orchestration.ingest.hubspot.landing import ASSOCIATION_READS, MERGES, READS, Landing
+from orchestration.ingest.hubspot.landing import ASSOCIATION_READS, MERGES, READS, Landing, LandingError
 from orchestration.ingest.hubspot.night import text_table
 from orchestration.settings import PROJECT_ROOT
 from tests.hubspot.syncing import Fuse, Killed, burning
@@ -168,6 +168,24 @@ def test_a_process_killed_in_the_middle_of_packages_leaves_whole_packages(path):
             for table in ("deals", "contacts"):
                 counts = landing.rows(f"select number, count(*) from landing.{table} group by all")
                 assert sorted(counts) == sorted((str(n), 50) for n in range(1, landing.package + 1))
+
+
+def test_a_file_that_is_no_database_is_told_with_what_to_do(path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no database, whatever its name says" * 1000)
+    with pytest.raises(LandingError, match="move it away"):
+        Landing(path)
+
+
+def test_a_package_that_cannot_be_written_is_told_and_leaves_what_was_there(path):
+    with Landing(path) as landing:
+        landing.commit({"deals": deals({"id": "1"})}, {})
+        landing.connection.execute("alter table landing.deals add column amount integer")
+        with pytest.raises(LandingError, match=r"1234.duckdb cannot be written: .*amount"):
+            landing.commit({"deals": deals({"id": "2", "amount": "no number"})}, {"turn": 5})
+    with Landing(path) as landing:
+        assert "turn" not in landing.state
+        assert landing.rows("select id from landing.deals") == [("1",)]
 
 
 def test_nothing_is_left_in_the_working_folder(path):

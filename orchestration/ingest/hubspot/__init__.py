@@ -1,7 +1,7 @@
 """The source `hubspot`: an account, read through HubSpot's API.
 
-Belongs here: the two entries. `sync` (API → landing database) runs first, as a step of its own, and
-`read` (landing database → delivery) then hands over what it has landed.
+Belongs here: the entries. `sync` (API → landing database) runs first, as a step of its own, and `read`
+(landing database → delivery) then hands over what it has landed. `forget` removes people from it.
 
 Modules: `objects` (what there is), `pace`, `http` and `api` (the client), `windows` and `rows` (answers
 as rows), `landing` (load packages of dlt), `night`, `records`, `related` and `sync` (what a night reads),

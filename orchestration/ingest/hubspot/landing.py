@@ -10,8 +10,8 @@ that never ended has a number beyond the state's, and is removed when the file i
 working folder holds nothing that is not in the database and is emptied then, too.
 
 Appending and settling afterwards, not dlt's `merge`: a package is then all or nothing across its tables
-(`merge` commits table by table), old versions of properties are kept by a rule of their own, and 50
-packages of 2,000 deals with 40,000 versions cost 10 CPU-seconds instead of 20.
+(`merge` commits table by table), versions once seen stay, a list that has become empty is empty, and a
+package of 2,000 deals with 40,000 versions costs 0.3 CPU-seconds instead of 0.4.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ WHOLE_TABLES = (
 )
 
 
+class LandingError(RuntimeError):
+    """The landing database cannot be opened or written; the message says why and what to do."""
+
+
 def landing_path(data_dir: Path, portal_id: str) -> Path:
     """Where the landing database of an account lies."""
     return data_dir / "hubspot" / f"{portal_id}.duckdb"
@@ -75,7 +79,7 @@ class Landing:
     """The landing database of one account, opened for a sync; a context manager.
 
     Opening removes what a killed sync has left, and settles what it has committed. `state` is the
-    state that was committed last: a copy to change and to hand to `commit`.
+    state that was committed last: a copy to change and to hand to `commit`. Raises LandingError.
     """
 
     def __init__(self, path: Path, *, threads: int = 2) -> None:
@@ -83,7 +87,7 @@ class Landing:
         self._working_dir = path.parent / "dlt" / path.stem
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._working_dir, ignore_errors=True)
-        self.connection = duckdb.connect(path, config={"threads": threads, "memory_limit": "300MB"})
+        self.connection = _connect(path, threads)
         try:
             self.connection.execute("set TimeZone = 'UTC'")
             self._pipeline = self._open_pipeline()
@@ -119,8 +123,12 @@ class Landing:
     def commit(
         self, tables: Mapping[str, pa.Table], state: Mapping[str, Any], now: datetime | None = None
     ) -> None:
-        """Load a package: these rows, with the instant of their reading, and the state. All or nothing."""
+        """Load a package: these rows, with the instant of their reading, and the state. All or nothing.
+
+        Raises LandingError.
+        """
         import dlt
+        from dlt.pipeline.exceptions import PipelineStepFailed
 
         number = self.package + 1
         new_state = {**state, "package": number}
@@ -137,7 +145,12 @@ class Landing:
             for name, rows in tables.items():
                 yield dlt.resource([rows], name=name, write_disposition="append")
 
-        self._pipeline.run(hubspot(), loader_file_format="parquet")
+        try:
+            self._pipeline.run(hubspot(), loader_file_format="parquet")
+        except PipelineStepFailed as error:
+            raise LandingError(
+                f"{self.path} cannot be written: {_innermost(error)}. What was landed before is kept"
+            ) from error
         self._state = deepcopy(new_state)
 
     # --- reading ---
@@ -232,6 +245,29 @@ class Landing:
         with transaction(self.connection):
             for (table,) in tables:
                 self.connection.execute(f"delete from {SCHEMA}.{table} where {PACKAGE} > {self.package}")
+
+
+def _connect(path: Path, threads: int) -> duckdb.DuckDBPyConnection:
+    # DuckDB spills to disk beyond the limit; the client's windows need memory, too.
+    try:
+        return duckdb.connect(path, config={"threads": threads, "memory_limit": "300MB"})
+    except duckdb.Error as error:
+        if "lock" in str(error):
+            remedy = "close it in the other process that has it open"
+        else:
+            remedy = "move it away, and everything is read anew from HubSpot; kept history is not in it"
+        raise LandingError(f"{path} cannot be opened; {remedy}. ({_first_line(error)})") from error
+
+
+def _innermost(error: BaseException) -> str:
+    """The first words of what dlt's nested errors are about."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return _first_line(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _labelled(rows: pa.Table, package: int, now: datetime | None) -> pa.Table:
