@@ -34,8 +34,12 @@ VIEWER_OPTIONS = {
     "client.showErrorDetails": "none",
     "client.showErrorLinks": "false",  # they lead to search engines
     "logger.hideWelcomeMessage": "true",
-    "theme.primaryColor": "#2f7ebc",
-    "theme.headingFontSizes": "1.9rem,1.45rem,1.15rem",
+    # Said of both themes: said once for all, it would make one theme of its own, which is light at night too.
+    **{
+        f"theme.{theme}.{name}": value
+        for theme in ("light", "dark")
+        for name, value in (("primaryColor", "#2f7ebc"), ("headingFontSizes", "1.9rem,1.45rem,1.15rem"))
+    },
 }
 
 
