@@ -151,7 +151,7 @@ def _lines(view: View, series: str | None) -> altair.LayerChart:
 
 def _values(view: View, series: str | None) -> list[dict[str, Any]]:
     places = {name: place for place, name in enumerate(_colours(view, series))}
-    found, keys = [], set(_keys(view, series))
+    found, keys = [], [key for key in _keys(view, series) if key != MEASURE]
     for row in view.disjoint_rows if series != GROUP or "snapshot_date" in view.columns else view.rows:
         for measure in view.measures:
             if row[measure] is None:
