@@ -147,6 +147,7 @@ def _table(build: Build, report: Report, state: ReportState, rows: pandas.DataFr
         column_config=table.config,
         column_order=table.order,
         hide_index=True,
+        placeholder=formats.UNDEFINED,
         key=f"{report.name}:table",
         on_select="rerun",
         selection_mode="single-row",
@@ -212,6 +213,7 @@ def _show_records(build: Build, report: Report, found: Records, file_name: str) 
         column_config=table.config,
         column_order=table.order,
         hide_index=True,
+        placeholder=formats.UNDEFINED,
         key=f"{report.name}:records",
     )
     streamlit.download_button(

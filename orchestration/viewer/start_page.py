@@ -48,6 +48,7 @@ def show_data_quality(look: Look) -> None:
         column_config=table.config,
         column_order=table.order,
         hide_index=True,
+        placeholder=formats.UNDEFINED,
         key="data_quality",
         alt="Findings about the data, by report",
     )

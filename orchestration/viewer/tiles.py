@@ -122,7 +122,12 @@ def _draw(look: Look, report: Report, state: ReportState, rows: Any, index: int)
     if drawn is None:
         table = formats.table(rows, currency=look.build.currency, group_by=state.value(report, "group_by"))
         streamlit.dataframe(
-            table.data, column_config=table.config, column_order=table.order, hide_index=True, height=300
+            table.data,
+            column_config=table.config,
+            column_order=table.order,
+            hide_index=True,
+            height=300,
+            placeholder=formats.UNDEFINED,
         )
         return
     streamlit.altair_chart(drawn, theme=None, key=f"tile_chart_{index}", alt=report.question)
