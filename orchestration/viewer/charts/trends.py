@@ -43,6 +43,8 @@ def snapshots(view: View) -> altair.LayerChart:
     colours = _colours(view, series)
     # A day is drawn at its own midnight; without a time JavaScript would take it as one of UTC.
     values = [value | {"at": f"{value['snapshot_date']}T00:00:00"} for value in _drawn(_values(view, series))]
+    drawn = {value["series"] for value in values}
+    colours = {name: colour for name, colour in colours.items() if name in drawn}
     keys = ["snapshot_date", *_keys(view, series)]
     x = altair.X(
         field="at",
@@ -74,7 +76,8 @@ def snapshots(view: View) -> altair.LayerChart:
     )
     hit = hit.transform_calculate(day="timeFormat(toDate(datum.at), '%-d %b %Y')").add_params(point)
     says = f"{formats.heading(measure)} at the time by {view.heading_of(series).lower()}"
-    return layout.finish(view, [area, hit], height=HEIGHT, says=says)
+    notes = ["Subteams are within the teams above them."] if view.has_subteams else []
+    return layout.finish(view, [area, hit], height=HEIGHT, says=says, notes=notes)
 
 
 def _drawn(values: list[dict[str, Any]]) -> list[dict[str, Any]]:

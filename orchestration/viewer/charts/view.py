@@ -129,6 +129,11 @@ class View:
         """Rows of which none contains another: of teams with their subteams, the uppermost ones."""
         return [row for row in self.rows if not row.get("depth")]
 
+    @property
+    def has_subteams(self) -> bool:
+        """Whether some rows are contained in others."""
+        return any(row.get("depth") for row in self.rows)
+
     def _tree(self) -> list[str]:
         """Teams as the tree has them, each with its subteams below it."""
         text, below, known = {}, defaultdict(list), {row["group_id"] for row in self.rows}
