@@ -246,6 +246,10 @@ def test_teams_stand_as_a_tree_and_never_on_top_of_their_parents():
     over_time = [row | {"snapshot_date": "2026-07-05", "total_amount": row["won_count"]} for row in rows]
     area = {"type": "area", "x": "snapshot_date", "y": "total_amount", "color": ["stage_label"]}
     assert [row["value"] for row in values(drawn(area, over_time, group_by="team"))] == [9]
+    below = [row for row in over_time if row["depth"] == 1]
+    assert [row["value"] for row in values(drawn(area, below, group_by="team"))] == [5, 4], (
+        "chosen by themselves"
+    )
 
 
 def test_days_stay_the_same_days_west_of_greenwich():

@@ -124,15 +124,16 @@ class View:
         named = ("change_id", "activity_type", "activity_id", "contact_id", "deal_id")
         return [column for column in named if column in self.columns]
 
-    @property
+    @cached_property
     def disjoint_rows(self) -> list[dict[str, Any]]:
-        """Rows of which none contains another: of teams with their subteams, the uppermost ones."""
-        return [row for row in self.rows if not row.get("depth")]
+        """Rows of which none contains another: of teams with their subteams, the uppermost that are here."""
+        groups = {row.get("group_id") for row in self.rows}
+        return [row for row in self.rows if row.get("parent_team_id") not in groups]
 
     @property
     def has_subteams(self) -> bool:
         """Whether some rows are contained in others."""
-        return any(row.get("depth") for row in self.rows)
+        return len(self.disjoint_rows) < len(self.rows)
 
     def _tree(self) -> list[str]:
         """Teams as the tree has them, each with its subteams below it."""
