@@ -173,7 +173,9 @@ def _host(text: str) -> str:
     try:
         return str(ip_address("127.0.0.1" if text == "localhost" else text))
     except ValueError:
-        raise ValueError("must be an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all") from None
+        raise ValueError(
+            "must be an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all"
+        ) from None
 
 
 def _header(text: str) -> str:
