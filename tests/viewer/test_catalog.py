@@ -48,12 +48,16 @@ def reports(build: Build) -> list[Report]:
 
 
 def test_every_value_that_a_control_offers_is_one_that_the_function_takes(demo_build: Build):
-    """Each fixed value by itself; of ids out of the database the first, and all at once."""
+    """Each fixed value by itself; of ids out of the database the first, and all at once.
+
+    What all reports have in common is tried with one of them.
+    """
     offered = 0
+    common = {"owners", "teams", "include_subteams", "bucket", "cumulative"}
     for report in reports(demo_build):
         default = ReportState.default(report)
         for argument in report.arguments.values():
-            if argument.kind == "date":
+            if argument.kind == "date" or (argument.name in common and report.name != "deals_won_and_lost"):
                 continue
             if argument.choices and argument.name != "stages":
                 ids = list(choices(demo_build, argument, default.values(report)))
@@ -71,7 +75,7 @@ def test_every_value_that_a_control_offers_is_one_that_the_function_takes(demo_b
                 state = default.choose(report, **{argument.name: value})
                 demo_build.table(state.sql(report, demo_build.calendar), 1)
                 offered += 1
-    assert offered > 250
+    assert offered > 150
 
 
 @pytest.mark.parametrize("name", ["lead_journey", "deal_funnel"])

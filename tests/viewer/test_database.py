@@ -69,10 +69,8 @@ def test_the_first_rows_are_those_of_the_query_in_its_order(demo_build):
 
 def test_what_the_function_says_is_what_the_reader_reads(demo_build):
     with pytest.raises(QueryError) as error:
-        demo_build.table(
-            "from reports.deals_won_and_lost(date '2026-01-01', date '2026-02-01', bucket := 'eon')"
-        )
-    assert str(error.value) == "bucket must be one of: day, week, month, quarter, year"
+        demo_build.table("from reports.chats(date '2026-01-01', date '2026-02-01', group_by := 'eon')")
+    assert str(error.value) == "group_by must be one of: none, owner, team, channel"
 
 
 def test_readers_at_once_get_their_own_answers(demo_settings):
