@@ -270,4 +270,6 @@ def _why_not(report: Report, state: ReportState) -> str:
             "Records can be listed of days that are reconstructed and still in the calendar of snapshots; "
             "of days that were stored at the time only the numbers were kept."
         )
+    if report.name == "quota_attainment":
+        return "Deals can be listed for whoever has a target in the range, and whole targets only."
     return "With these filters the records behind this number cannot be listed one by one."
