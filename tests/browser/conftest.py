@@ -57,8 +57,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def server(demo: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The viewer of all journeys; in none of them did it turn to another machine."""
     with viewer(demo.data_dir, tmp_path_factory.mktemp("server")) as running:
         yield running
+        assert running.wanted_outside() == ""
+        assert running.outside == set()
 
 
 @pytest.fixture(scope="session")

@@ -52,8 +52,8 @@ class Reader:
         finally:
             context.close()
         assert reader.asked, "the requests of the page are seen"
-        assert reader.elsewhere() == []
-        assert reader.broken == []
+        assert reader.elsewhere() == [], reader.elsewhere()
+        assert reader.broken == [], reader.broken
 
     def _note_request(self, request: Request) -> None:
         self.asked.append(request.url)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -24,7 +27,7 @@ from orchestration.settings import Settings
 from orchestration.viewer.formats import heading
 from tests.browser.login_proxy import logged_in
 from tests.browser.reader import PHONE, Reader
-from tests.browser.viewer_server import Server, viewer
+from tests.browser.viewer_server import WATCH, Server, viewer
 from tests.viewer.workbook import Workbook
 
 QUARTER = "date '2026-08-01', date '2026-11-01'"  # the fiscal quarter before the demo's today
@@ -278,6 +281,26 @@ def test_a_publish_is_seen_and_disturbs_nobody(chromium: Browser, demo: Settings
         finally:
             point_link(link, before)
             after.unlink()
+
+
+# --- nothing leaves the machine -------------------------------------------------------------------
+
+
+def test_the_watch_on_the_server_sees_what_wants_outside(tmp_path: Path):
+    """That the pages ask no other machine is asserted after every journey, of the server after all."""
+    asked = (
+        'import sys; [sys.audit("socket.connect", None, (host, 443)) for host in ("127.0.0.1", "192.0.2.7")]'
+    )
+    environment = os.environ | {"PYTHONPATH": str(WATCH), "VIEWER_WATCH": str(tmp_path / "watch")}
+    subprocess.run([sys.executable, "-c", asked], env=environment, check=True)
+    (line,) = (tmp_path / "watch").read_text().splitlines()
+    assert "192.0.2.7" in line
+
+
+def test_the_watch_on_the_browser_sees_what_wants_outside(chromium: Browser, server: Server):
+    with pytest.raises(AssertionError, match=r"example\.org"), Reader.at(chromium, server.url) as reader:
+        reader.open("/data_quality")
+        reader.page.evaluate("fetch('https://example.org/pixel').catch(() => null)")
 
 
 # --- windows and keys -----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from orchestration.settings import PROJECT_ROOT
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 60
+WATCH = Path(__file__).parent / "watch"
 # Remote addresses in /proc/net/tcp and tcp6 that are this machine or nobody.
 _HERE = ("0100007F", "00000000", "0" * 32, "0000000000000000FFFF00000100007F", "0" * 24 + "01000000")
 
@@ -37,8 +38,7 @@ class Server:
 
     def wanted_outside(self) -> str:
         """Hosts outside that Python code of the process asked for, one a line."""
-        watch = self.folder / "watch"
-        return watch.read_text() if watch.exists() else ""
+        return (self.folder / "watch").read_text()
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -53,7 +53,7 @@ def viewer(data_dir: Path, folder: Path, **environment: str) -> Iterator[Server]
     settings = {
         "SALES_REPORTS_DATA_DIR": str(data_dir),
         "SALES_REPORTS_VIEWER_PORT": str(port),
-        "PYTHONPATH": str(Path(__file__).parent / "watch"),
+        "PYTHONPATH": str(WATCH),
         "VIEWER_WATCH": str(folder / "watch"),
     }
     with (folder / "log").open("w") as log:

@@ -1,7 +1,7 @@
 """Python runs this first where the folder is on PYTHONPATH: it notes where the process wants to connect.
 
 Belongs here: the viewer's server under test, seen from inside. A line per address that is not of this
-machine goes to the file that VIEWER_WATCH names; the tests want the file to be empty.
+machine goes to the file that VIEWER_WATCH names; the tests want the file to be there, and empty.
 """
 
 import os
@@ -23,4 +23,5 @@ def _note(event: str, arguments: tuple) -> None:
 
 
 if "VIEWER_WATCH" in os.environ:
+    open(os.environ["VIEWER_WATCH"], "a").close()  # noqa: PTH123
     sys.addaudithook(_note)
