@@ -10,11 +10,11 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run view test lint readers dev serve rollback forget simulator bench postgres docs catalog lock clean
+.PHONY: help run view test lint readers dev serve rollback forget simulator bench bench-hubspot postgres docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/.installed  ## load, build, prove, publish; ends with a summary
 	@$(BIN)/python -m orchestration.run
@@ -55,6 +55,9 @@ bench: .venv/.installed  ## time of every phase: SIZES="20000 100000"
 
 catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
 	@$(BIN)/python -m orchestration.catalog $(REPORT)
+
+bench-hubspot: .venv/.installed  ## first load of 100,000 deals from the simulator: rate, 429s, memory
+	@$(BIN)/python -m orchestration.hubspot_benchmark
 
 postgres: .venv/.installed  ## the marts of the last load on SALES_REPORTS_POSTGRES_URL too
 	@$(BIN)/python -m orchestration.tools postgres

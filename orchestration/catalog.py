@@ -198,7 +198,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     try:
-        settings = load_settings()
+        settings = load_settings(reads_source=False)
         set_tool_environment(settings)
         manifest = load_manifest(settings)
         if not arguments:

@@ -266,7 +266,7 @@ def _name(name: str) -> str:
 def main() -> int:
     """`make rollback`."""
     try:
-        left, now = roll_back(load_settings())
+        left, now = roll_back(load_settings(reads_source=False))
     except (SettingsError, PublishError) as error:
         print(error, file=sys.stderr)
         return 1

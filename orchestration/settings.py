@@ -222,8 +222,11 @@ _READERS = {
 INTERNAL = {"DBT_PATH"}
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read all settings. Raises SettingsError with every problem in one message."""
+def load_settings(environment: Mapping[str, str] | None = None, *, reads_source: bool = True) -> Settings:
+    """Read all settings. Raises SettingsError with every problem in one message.
+
+    `reads_source`: whether what the source needs must be there. Readers of what is published do without.
+    """
     environment = os.environ if environment is None else environment
     values: dict[str, object] = {}
     problems: list[str] = []
@@ -240,7 +243,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
                 values[field] = _READERS[field](text)
             except ValueError as error:
                 problems.append(f"{name}={text!r}: {error}")
-    if values.get("source") == "files" and "files_dir" not in values:
+    if reads_source and values.get("source") == "files" and "files_dir" not in values:
         problems.append(
             "SALES_REPORTS_SOURCE=files needs SALES_REPORTS_FILES_DIR, the folder with one file per table"
         )
@@ -249,7 +252,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         # It becomes a header line; and no message may quote it.
         if not (token.isascii() and token.isprintable()) or " " in token:
             problems.append(f"{TOKEN_NAME} holds characters that no token has; copy it once more")
-    elif values.get("source") == "hubspot":
+    elif reads_source and values.get("source") == "hubspot":
         problems.append(f"SALES_REPORTS_SOURCE=hubspot needs {TOKEN_NAME}. {how_to_get_a_token()}")
     if "viewer_access_file" in values and "viewer_user_header" not in values:
         problems.append(

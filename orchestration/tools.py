@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m orchestration.tools {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        settings = load_settings()
+        settings = load_settings(reads_source=arguments[0] in ("ui", "daemon"))
         set_tool_environment(settings)
         COMMANDS[arguments[0]](settings)
     except (SettingsError, data_folder.DataFolderError, dbt_runs.DbtError) as error:

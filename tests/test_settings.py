@@ -108,6 +108,11 @@ def test_a_wrong_value_is_an_error_that_says_what_is_right(name, value, message)
         read(**{name: value})
 
 
+def test_readers_of_what_is_published_need_no_token_and_no_folder():
+    for source in ("hubspot", "files"):
+        assert load_settings({"SALES_REPORTS_SOURCE": source}, reads_source=False).source == source
+
+
 def test_the_hubspot_token_is_read_and_never_said():
     token = "pat-eu1-planted"
     settings = load_settings({"SALES_REPORTS_SOURCE": "hubspot", "HUBSPOT_TOKEN": f" {token}\n"})

@@ -76,7 +76,10 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("sizes", nargs="+", type=int, metavar="deals")
     parser.add_argument(
-        "--folder", type=Path, default=load_settings().data_dir / "bench", help="for files and results"
+        "--folder",
+        type=Path,
+        default=load_settings(reads_source=False).data_dir / "bench",
+        help="for files and results",
     )
     parser.add_argument("--only", nargs="+", choices=[name for name, _, _ in PLAN], help="phases to run")
     parser.add_argument("--keep", action="store_true", help="keep the generated files and the builds")

@@ -209,6 +209,8 @@ _MERGED = """
         select 'contacts', id, trim(unnest(string_split(hs_merged_object_ids, ';')))
         from {raw}.contacts where hs_merged_object_ids <> ''
         union all
+        select 'deals', merged_into_id, id from {raw}.deals where merged_into_id is not null
+        union all
         select 'contacts', merged_into_id, id from {raw}.contacts where merged_into_id is not null
     )
     select table_name, survivor_id from pairs

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted; 1 with a message if that cannot be."""
     chosen = _arguments(arguments)
     try:
-        settings = load_settings()
+        settings = load_settings(reads_source=False)
         print("Making the account …", flush=True)
         now = datetime.now(UTC)
         crm, end = (synthetic_crm(chosen.synthetic), now) if chosen.synthetic else demo_crm(settings, now)

@@ -39,7 +39,7 @@ def main() -> None:
     streamlit.set_page_config(page_title="Sales reports", page_icon="📊", layout="wide")
     streamlit.html(_STYLE)
     try:
-        settings = load_settings()
+        settings = load_settings(reads_source=False)
         user = user_of(streamlit.context.headers, settings.viewer_user_header)
         build = _build(settings, user)
     except SettingsError as error:

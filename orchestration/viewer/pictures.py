@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
         return 2
     folder, wanted = Path(arguments[0]), set(arguments[1:])
     try:
-        build = published_file(load_settings()).build(EVERYTHING)
+        build = published_file(load_settings(reads_source=False)).build(EVERYTHING)
     except NoBuild as error:
         print(error)
         return 1
