@@ -295,6 +295,7 @@ def set_tool_environment(settings: Settings) -> None:
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DO_NOT_TRACK": "1",
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
         }
     )
     if settings.postgres_url:

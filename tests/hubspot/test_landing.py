@@ -194,12 +194,20 @@ def test_nothing_is_left_in_the_working_folder(path):
     assert [found for found in path.parent.rglob("*") if found.is_file()] == [path]
 
 
-def test_dlt_reports_nothing_home(path, monkeypatch):
+def test_dlt_reports_nothing_home_whoever_started_it(path, monkeypatch):
+    from dlt.common.configuration.specs import RuntimeConfiguration
     from dlt.common.runtime import anon_tracker, run_context
 
     sent: list[object] = []
-    monkeypatch.setattr(anon_tracker, "_send_event", lambda *event: sent.append(event))
+
+    class Recorder:
+        def __getattr__(self, method: str):
+            return lambda *arguments, **options: sent.append((method, arguments))
+
+    anon_tracker.init_anon_tracker(RuntimeConfiguration())
+    monkeypatch.setattr(anon_tracker, "requests", Recorder())
     with Landing(path) as landing:
         landing.commit({"deals": deals({"id": "1"})}, {})
     assert run_context.active().runtime_config.dlthub_telemetry is False
+    assert anon_tracker._ANON_TRACKER_ENDPOINT is None and anon_tracker._THREAD_POOL is None
     assert sent == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 
 from orchestration.settings import Settings
@@ -10,6 +13,14 @@ from orchestration.viewer.database import Build, published_file
 from tests.viewer.demo_build import publish_demo
 
 DEALS = 600  # every report has rows
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Streamlit puts a page in place of `__main__`, which processes of later tests would start from."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

@@ -213,10 +213,12 @@ class Landing:
         import dlt
         from dlt.common.configuration.specs import RuntimeConfiguration
         from dlt.common.runtime import run_context
+        from dlt.common.runtime.anon_tracker import disable_anon_tracker
 
         run_context.active().initialize_runtime(
             RuntimeConfiguration(dlthub_telemetry=False, log_level="CRITICAL")
         )
+        disable_anon_tracker()  # should something else in this process have started dlt before
         pipeline = dlt.pipeline(
             self.path.stem,
             pipelines_dir=str(self._working_dir.parent),
