@@ -406,8 +406,8 @@ def test_deal_splits(simulator):
             row for page in hubspot.deal_splits([split, plain]) for d in page for row in rows.split_rows(d)
         ]
     assert [(row["deal_id"], row["owner_id"], row["percentage"]) for row in found] == [
-        (split, "1", "0.6"),
-        (split, "2", "0.4"),
+        (split, "1", "60.0"),
+        (split, "2", "40.0"),
     ]
 
 

@@ -10,6 +10,7 @@ and the models of the official SDK (PublicOwner, PublicTeam, Pipeline, PipelineS
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from orchestration.ingest.hubspot.objects import NAMES
@@ -156,7 +157,7 @@ def message_rows(thread_id: str, messages: Iterable[Json]) -> Iterator[Json]:
 
 
 def split_rows(deal: Json) -> list[Json]:
-    """`deal_splits` of a deal."""
+    """`deal_splits` of a deal. HubSpot gives a share of 1, the raw table a percentage."""
     return [
         {
             "id": str(split["id"]),
@@ -165,7 +166,15 @@ def split_rows(deal: Json) -> list[Json]:
             "archived": bool(split.get("archived")),
             "deal_id": str(deal["id"]),
             "owner_id": (split.get("properties") or {}).get("hubspot_owner_id"),
-            "percentage": (split.get("properties") or {}).get("hs_deal_split_percentage"),
+            "percentage": _percent((split.get("properties") or {}).get("hs_deal_split_percentage")),
         }
         for split in deal.get("splits") or []
     ]
+
+
+def _percent(share: str | None) -> str | None:
+    """A share of 1 as a percentage. What is no number stays, for the load step to reject."""
+    try:
+        return None if share is None else format(Decimal(share) * 100, "f")
+    except ArithmeticError:
+        return share
