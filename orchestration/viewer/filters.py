@@ -91,13 +91,15 @@ def words(build: Build, report: Report, state: ReportState) -> list[tuple[str, s
         said.append(("Close dates", state.close_period.words(build.calendar)))
     for name, argument in report.arguments.items():
         value = state.value(report, name)
-        if value in (None, False, []) or argument.kind == "date":
+        if value in (None, []) or argument.kind == "date":
+            continue
+        if value is False and argument.function_default is False:
             continue
         if argument.kind == "one_of" and name not in ("group_by", "bucket") and value == argument.default:
             continue
         labels = _labels(build, report, argument, state.values(report))
         texts = [labels(each) for each in value] if isinstance(value, list | tuple) else [labels(value)]
-        said.append((label(name), "yes" if value is True else ", ".join(texts)))
+        said.append((label(name), ", ".join(texts)))
     return said
 
 
@@ -111,6 +113,14 @@ def range_label(report: Report, state: ReportState) -> str:
     if report.name in _CHANGE_PERIOD:
         return "Change period"
     return f"Date range by {report.date_property(state.values(report))}"
+
+
+def ranges(report: Report) -> list[tuple[str, str]]:
+    """The ranges of dates that the report has, and what each works on where nothing else is chosen."""
+    if report.name in _CHANGE_PERIOD:
+        return [("Change period", "time of the change"), ("Close dates", "closedate")]
+    found = [("Date range", report.date_property({}) or "–")]
+    return [*found, ("Close dates", "closedate")] if report.has_close_period else found
 
 
 # --- date ranges -----------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def _answer(look: Look, report: Report, state: ReportState) -> None:
     rows = build.rows(sql, MAX_SHOWN)
     said = filters.words(build, report, state)
     streamlit.caption(plain(" · ".join(f"{name}: {value}" for name, value in said)))
-    chart = _chart(look, report, state, rows)
+    chart = None if rows.empty else _chart(look, report, state, rows)
     marked = None
     if chart is not None:
         event = streamlit.altair_chart(
@@ -105,7 +105,7 @@ def _answer(look: Look, report: Report, state: ReportState) -> None:
     chosen = _table(build, report, state, rows)
     if len(rows) == MAX_SHOWN:
         streamlit.caption(f"The first {MAX_SHOWN:,} rows; an export has all of them.")
-    if report.rows_function or report.definition.get("drill_down"):
+    if not rows.empty and (report.rows_function or report.definition.get("drill_down")):
         _behind(build, report, state, rows, chosen, marked)
 
 
@@ -181,7 +181,7 @@ def _behind(
     options = measures(report, behind[0])
     present = None if chosen else (marked or {}).get("measure")
     with streamlit.container(border=True, key="records"):
-        streamlit.subheader(f"Records behind {plain(_naming(report, behind))}")
+        streamlit.subheader(f"Records behind {plain(_naming(report, state, behind))}")
         measure = streamlit.selectbox(
             "Number",
             options,
@@ -247,12 +247,15 @@ def _same(value: Any, marked: Any) -> bool:
     return hasattr(value, "isoformat") and str(marked).startswith(value.isoformat()[:10])
 
 
-def _naming(report: Report, rows: list[dict[str, Any]]) -> str:
+def _naming(report: Report, state: ReportState, rows: list[dict[str, Any]]) -> str:
     """What rows have in common that tells them from others, in words."""
     said = []
     for column, value in rows[0].items():
-        is_name = column == "bucket_start" or (isinstance(value, str) and not column.endswith("_id"))
-        if is_name and value != "all" and all(row[column] == value for row in rows):
+        if not all(row[column] == value for row in rows):
+            continue
+        if column == "bucket_start":
+            said.append(charts.period(value, str(state.value(report, "bucket"))))
+        elif isinstance(value, str) and value != "all" and not column.endswith("_id"):
             said.append(formats.words(value, column))
     return " · ".join(said) or report.title
 
@@ -313,8 +316,7 @@ def _exports(
         "Excel": ("xlsx", lambda: exports.as_excel(build.table(sql), view)),
     }
     if chart is not None:
-        bright = charts.chart(report, build.rows(sql, MAX_SHOWN), state, currency=build.currency)
-        makers["PNG"] = ("png", lambda: exports.as_png(bright, view))
+        makers["PNG"] = ("png", lambda: exports.as_png(_bright(build, report, state, sql), view))
     for name, (ending, make) in makers.items():
         streamlit.download_button(
             name,
@@ -325,6 +327,11 @@ def _exports(
             key=f"{report.name}:export:{ending}",
             width="stretch",
         )
+
+
+def _bright(build: Build, report: Report, state: ReportState, sql: str) -> altair.TopLevelMixin:
+    """The chart for paper, which is white at night too."""
+    return charts.chart(report, build.rows(sql, MAX_SHOWN), state, currency=build.currency)
 
 
 def build_facts(build: Build) -> list[tuple[str, str]]:
@@ -364,7 +371,8 @@ def _about(build: Build, report: Report) -> None:
         streamlit.markdown(f"**{plain(report.question)}**")
         for text in (report.function_meta["description"], report.description):
             streamlit.markdown(plain(text))
-        streamlit.markdown(f"**Date range by** {plain(report.date_property({}) or '–')}")
+        for what, column in filters.ranges(report):
+            streamlit.markdown(f"**{what} by** {plain(column)}")
         streamlit.markdown("**HubSpot properties** " + ", ".join(f"`{x}`" for x in about["properties"]))
         streamlit.markdown("**Rules of the specification** " + ", ".join(f"`{x}`" for x in about["rules"]))
         if cases := about.get("edge_cases"):

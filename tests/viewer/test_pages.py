@@ -168,6 +168,15 @@ def test_a_chart_that_cannot_be_drawn_leaves_the_numbers(
     assert len(answer(app)) > 1
 
 
+@pytest.mark.parametrize("name", [WON, "deal_loss_reasons", "historical_snapshots", "deal_change_history"])
+def test_a_period_without_records_says_so(name: str):
+    app = opened(name, "date_from=2000-01-01&date_to=2000-02-01")
+    assert_no_failure(app)
+    assert "No records with these filters" in texts(app)
+    assert not app.get("vega_lite_chart")
+    assert "held in the last build" in texts(app)
+
+
 def test_a_free_range_of_dates(demo_build: Build):
     app = opened(WON)
     control(app, f"{WON}:period").set_value("custom").run()

@@ -21,10 +21,10 @@ from orchestration.viewer.charts.funnel import funnel
 from orchestration.viewer.charts.ranges import ranges, records
 from orchestration.viewer.charts.timeline import timeline
 from orchestration.viewer.charts.trends import MAX_LINES, snapshots, trend
-from orchestration.viewer.charts.view import SELECTION, View, view_of
+from orchestration.viewer.charts.view import SELECTION, View, period, view_of
 from orchestration.viewer.charts.waterfall import waterfall
 
-__all__ = ["SELECTION", "chart"]
+__all__ = ["SELECTION", "chart", "period"]
 
 
 def chart(
