@@ -270,7 +270,7 @@ def _arguments(
     ]
     if function["has_pipelines"]:
         pipelines = Choices("core.dim_pipelines", "pipeline_id", "pipeline_label", "display_order")
-        found.insert(3, Argument("pipelines", "names", choices=pipelines))
+        found.insert(4, Argument("pipelines", "names", choices=pipelines))
     texts = function["argument_texts"]
     not_offered = function.get("not_offered", [])
     found += [_own(key, default, texts.get(key, {})) for key, default in function["arguments"].items()]

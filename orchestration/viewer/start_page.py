@@ -32,7 +32,7 @@ def show_data_quality(look: Look) -> None:
     streamlit.title("Data quality")
     streamlit.markdown(plain(report.question))
     rows = build.rows(
-        "select quality.severity, dim_reports.title as report, quality.issue, issues.meaning, row_count, "
+        "select quality.severity, dim_reports.title as report, quality.issue, row_count, issues.meaning, "
         "sample_ids "
         "from reports.rpt_data_quality as quality "
         "left join core.dim_reports on quality.report = dim_reports.report "
@@ -76,9 +76,8 @@ def _warnings(build: Build) -> None:
     if not found:
         streamlit.caption("No open warnings about the data.")
         return
-    with streamlit.expander(
-        f"{len(found)} open warnings about the data", icon=":material/warning:", key="warnings"
-    ):
+    count = f"{len(found)} open warning{'' if len(found) == 1 else 's'}"
+    with streamlit.expander(f"{count} about the data", icon=":material/warning:", key="warnings"):
         for row in found:
             meaning = row["meaning"] or row["issue"].replace("_", " ")
             reports = f"{row['reports']} report{'' if row['reports'] == 1 else 's'}"

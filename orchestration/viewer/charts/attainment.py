@@ -138,7 +138,10 @@ def _running(view: View) -> altair.LayerChart:
         return {"x": x, "y": altair.Y(field=column, type="quantitative", axis=axis)}
 
     def named(chart: altair.Chart, column: str) -> altair.Chart:
-        return layout.named_colour(chart.encode(**place(column)), formats.heading(column), names)
+        # The area is faint, which its name in the legend must not be.
+        return layout.named_colour(
+            chart.encode(**place(column)), formats.heading(column), names, symbolOpacity=1
+        )
 
     layers = [
         named(layout.data(rows).mark_line(strokeWidth=2, strokeDash=[6, 4]), target),

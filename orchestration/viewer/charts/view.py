@@ -155,10 +155,12 @@ class View:
         """Texts of a category in a sensible order: of time, of the pipeline, of meaning, else by size."""
         found = {row[f"text_{column}"]: row for row in self.rows}
         if column == "stage_label":
-            return sorted(
-                found,
-                key=lambda text: _stage_place(found[text]),
-            )
+            # A stage of several pipelines stands where the longest of them has it.
+            for row in self.rows:
+                known = found[row["text_stage_label"]]
+                if (row.get("stage_position") or 0) > (known.get("stage_position") or 0):
+                    found[row["text_stage_label"]] = row
+            return sorted(found, key=lambda text: _stage_place(found[text]))
         if column in _ORDERS:
             order = {value: place for place, value in enumerate(_ORDERS[column])}
             return sorted(found, key=lambda text: order.get(found[text][column], len(order)))
