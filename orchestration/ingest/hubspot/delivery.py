@@ -46,21 +46,29 @@ def read(settings: Settings, now: datetime) -> Delivery:
             {}, problems=["the first load from HubSpot is not complete; `make run` goes on with it"]
         )
     tables: dict[str, OfferedTable] = {}
-    problems, notes = [], []
+    notes: list[str] = []
+    missing: dict[str, list[str]] = {}  # required tables by the reason why they cannot be read
     for name, table in TABLES.items():
         status, reason = marks.get(name, (None, "it was not read"))
         if status == READ:
             tables[name] = _offer(path, table, landed)
         elif table.required:
-            problems.append(f"{name}: without it there are no reports, and it cannot be read. {reason}")
+            missing.setdefault(reason, []).append(name)
         elif name in marks:
             notes.append(f"{name} is not available: {reason}")
+    if missing:
+        return Delivery(
+            {},
+            problems=[
+                f"{', '.join(names)}: required for every report, and cannot be read. {reason}"
+                for reason, names in missing.items()
+            ],
+        )
     return Delivery(
         tables,
         portal_id=path.stem,
         read_until=instant(read_until),
         place=f"in {path}",
-        problems=problems,
         notes=notes,
         says_deletions=True,
     )

@@ -69,6 +69,9 @@ class Records:
                 "from_package": self.landing.package + 1,
                 "properties": properties,
             }
+        else:
+            # What is not asked for grows old: asked for again, it is read of all records.
+            self.entry["properties"] = properties
 
     def load_all(self) -> None:
         """Read every live record; those that an earlier attempt has landed are not read again."""
