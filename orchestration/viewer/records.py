@@ -91,7 +91,7 @@ def records(
     """
     if report.name in _OWN_ROWS:
         sql = " union all ".join(f"({_own_rows_sql(build, report, state, row)})" for row in rows)
-        counted = f"select count(*) as records, count(*) as value from ({sql})"
+        counted = f"select count(*) as value from ({sql})"
     else:
         way = _way(report, state, measure)
         any_row = " or ".join(
@@ -105,14 +105,16 @@ def records(
         )
         sql = _details_sql(way, [any_row])
         value = f"coalesce(sum({way.value}), 0)" if way.value else f"count(distinct {way.id})"
-        counted = (
-            f"select count(distinct {way.id}) as records, {value} as value from {way.relation} "
-            f"where {conditions([way.where, any_row])}"
-        )
+        counted = f"select {value} as value from {way.relation} where {conditions([way.where, any_row])}"
     found = build.one(counted)
     if not _same(found["value"], sum(Decimal(str(row[measure] or 0)) for row in rows)):
         raise NotListed(_why_not(report, state))
-    return Records(build.table(sql, MAX_RECORDS), found["records"], sql)
+    shown = build.table(sql, MAX_RECORDS)
+    # A deal has several visits to a stage, a goal several periods: what is listed is what is counted.
+    count = shown.num_rows
+    if count == MAX_RECORDS:
+        count = build.one(f"select count(*) as records from ({sql})")["records"]
+    return Records(shown, count, sql)
 
 
 def _way(report: Report, state: ReportState, measure: str) -> DrillDown:

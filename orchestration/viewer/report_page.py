@@ -255,6 +255,8 @@ def _naming(report: Report, state: ReportState, rows: list[dict[str, Any]]) -> s
             continue
         if column == "bucket_start":
             said.append(charts.period(value, str(state.value(report, "bucket"))))
+        elif formats.kind(column) == "date" and value is not None:
+            said.append(formats.text(value, "date"))
         elif isinstance(value, str) and value != "all" and not column.endswith("_id"):
             said.append(formats.words(value, column))
     return " · ".join(said) or report.title
