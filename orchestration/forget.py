@@ -157,6 +157,9 @@ def main(arguments: list[str]) -> int:
             run_job(settings, log)
         print(summary(settings, log, time.monotonic() - begin))
         print(f"\nForgotten   {', '.join(forgotten.contact_ids)}; builds from before were removed")
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return _unfinished(forgotten)
     except (ForgetError, SettingsError, RunUnderWay, LoadError, data_folder.DataFolderError) as error:
         print(error, file=sys.stderr)
         return _unfinished(forgotten)
@@ -167,6 +170,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _unfinished(forgotten: Forgotten | None) -> int:
+    """What is still to be done is said; the exit code."""
     if forgotten:
         print(
             "What is kept has forgotten the person. The published builds still hold them: they go with the "
