@@ -70,10 +70,7 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
             _must_be_known(build, relations, history, contact_ids)
             withdraw_verdict(build)
             data_folder.drop_models(build)
-            build.execute(
-                "create or replace temp table forgotten_people as select unnest($1) as id", [contact_ids]
-            )
-            spoken_of = mentions(build, relations["associations"])
+            spoken_of = mentions(build, relations["associations"], contact_ids)
             with transaction(build):
                 versions = history.forget(contact_ids, spoken_of, now)
             with transaction(build):

@@ -62,8 +62,11 @@ def merged_with(
     return sorted(person)
 
 
-def mentions(connection: duckdb.DuckDBPyConnection, associations: str) -> list[tuple[str, str]]:
-    """(type, id) of the records whose texts speak of the people in `forgotten_people`."""
+def mentions(
+    connection: duckdb.DuckDBPyConnection, associations: str, contact_ids: Iterable[str]
+) -> list[tuple[str, str]]:
+    """(type, id) of the records whose texts speak of these people; they are then `forgotten_people`."""
+    _list(connection, "forgotten_people", contact_ids)
     types = ", ".join(f"'{type_}'" for type_ in TEXTS)
     return connection.execute(
         f"""
@@ -88,9 +91,10 @@ def take_out(
     of people and of records that speak of them. Their new associations are followed too.
     """
     forgotten = set(forgotten)
-    _list(connection, "forgotten_people", [id_ for type_, id_ in forgotten if type_ == PERSON])
+    people = [id_ for type_, id_ in forgotten if type_ == PERSON]
+    _list(connection, "forgotten_people", people)
     if "associations" in relations:
-        forgotten.update(mentions(connection, relations["associations"]))
+        forgotten.update(mentions(connection, relations["associations"], people))
     for type_, (table, text) in TEXTS.items():
         if table in relations:
             _list(connection, "forgotten_records", [id_ for kind, id_ in forgotten if kind == type_])
@@ -121,8 +125,9 @@ def _blank(connection: duckdb.DuckDBPyConnection, table: str, relation: str, tex
         )
 
 
-def _list(connection: duckdb.DuckDBPyConnection, name: str, ids: list[str]) -> None:
+def _list(connection: duckdb.DuckDBPyConnection, name: str, ids: Iterable[str]) -> None:
     """A temporary table of ids."""
+    ids = sorted(ids)
     connection.execute(f"create or replace temp table {name} (id varchar)")
     if ids:
-        connection.execute(f"insert into {name} select unnest($ids)", {"ids": sorted(ids)})
+        connection.execute(f"insert into {name} select unnest($ids)", {"ids": ids})

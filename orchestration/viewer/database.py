@@ -60,11 +60,7 @@ class PublishedFile:
             raise NoBuild(
                 f"{path} cannot be read ({_first_line(error)}); `make run` makes a new one."
             ) from error
-        for setting in (
-            "enable_external_access",
-            "autoinstall_known_extensions",
-            "autoload_known_extensions",
-        ):
+        for setting in _CLOSED:
             self._connection.execute(f"set {setting} = false")
         if not self._has(REPORTS):
             raise NoBuild(

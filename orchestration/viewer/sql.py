@@ -10,6 +10,11 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from orchestration.ingest.values import literal as text
+from orchestration.ingest.values import quoted as name
+
+__all__ = ["conditions", "literal", "name", "text"]
+
 
 def literal(value: object) -> str:
     """A value of Python's as a literal; lists and tuples as lists of literals.
@@ -30,16 +35,6 @@ def literal(value: object) -> str:
         case list() | tuple():
             return f"[{', '.join(map(literal, value))}]"
     raise TypeError(f"{type(value).__name__} is no value of an argument")
-
-
-def text(value: str) -> str:
-    """A text as a literal. DuckDB knows no escapes but the doubled quote."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def name(value: str) -> str:
-    """A name as an identifier."""
-    return '"' + value.replace('"', '""') + '"'
 
 
 def conditions(parts: Iterable[str]) -> str:
