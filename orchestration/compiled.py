@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, Protocol
 
-from orchestration.report_functions import create_function_sql, is_function
+from orchestration.report_functions import Connection, create_function_sql, in_two_parts, is_function
 from orchestration.settings import PROJECT_ROOT
 
 
@@ -25,12 +24,6 @@ class Node:
     schema: str
     parents: tuple[str, ...]
     statement: str
-
-
-class Connection(Protocol):
-    """DuckDB's or psycopg's."""
-
-    def execute(self, query: str, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -121,6 +114,6 @@ def _statement(node: Mapping, root: Path) -> str:
     if not body:
         raise ValueError(f"{node['name']} has no compiled code; run dbt compile, run or build first")
     # Two-part names: the marts of a sample stand in another database than the build's.
-    body = body.replace(f'"{node["database"]}".', "")
+    body = in_two_parts(body)
     kind = "view" if node["config"]["materialized"] == "view" else "table"
     return f"create {kind} {relation} as\n{body}"

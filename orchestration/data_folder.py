@@ -1,23 +1,39 @@
-"""The data folder: its format, and the build database in it.
+"""The data folder: its format, and the two databases that a build works in.
 
 Belongs here: what makes a folder ready for a run, whatever run or version left it. What lies in the
 files is the business of those who write them: `history.duckdb` has a format and migrations of its
 own (`ingest/history.py`); everything else in the folder can be made again.
+
+    build.duckdb    raw, staging, intermediate, seeds, and what the audit found; stays in the folder
+    marts.duckdb    core and reports, built straight into the file that will be published
+
+Whoever opens a build has both under names of two parts, such as `raw_hubspot.deals` and
+`core.fct_deals`: the search path says which schema is whose.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
-from orchestration.ingest.values import literal
-from orchestration.settings import Settings
+from orchestration.ingest.values import literal, quoted
+from orchestration.settings import MARTS_FILE, Settings
+
+T = TypeVar("T")
 
 # Raised with every change after which an older project could not work in the folder any more.
 # To raise it, add what brings a folder of the former format here to MIGRATIONS.
 FORMAT = 1
+MARTS = "marts"
+MARTS_SCHEMAS = ("core", "reports")
+# DuckDB 2.0 reads it, and so do 1.4 and 1.5, which today's BI tools ship.
+STORAGE_VERSION = "v1.4.0"
 MIGRATIONS: dict = {}
 
 
@@ -45,14 +61,51 @@ def prepare(settings: Settings) -> None:
         note.write_text(f"{FORMAT}\n")
 
 
-def open_build(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open the build database; one that no longer can be read is replaced by an empty one.
+def open_build(path: Path, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Open the build database with the marts attached; one that cannot be read is replaced by an empty one.
 
     It holds the last load, which tells what has been deleted since (K4, K5c), and nothing else that
     could not be built again. Raises DataFolderError if another process has it open.
     """
+    connection = _open(path, lambda: duckdb.connect(path))
     try:
-        return duckdb.connect(path)
+        if memory_limit:
+            connection.execute(f"set memory_limit = {literal(memory_limit)}")
+        marts = path.with_name(MARTS_FILE)
+        _open(marts, lambda: attach_marts(connection, marts))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def attach_marts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Have `core` and `reports` of a file beside the connection's own schemas; made where there is none."""
+    (build,) = connection.execute("select current_database()").fetchone()
+    connection.execute(f"attach {literal(str(path))} as {MARTS} (storage_version {literal(STORAGE_VERSION)})")
+    for schema in MARTS_SCHEMAS:
+        connection.execute(f"create schema if not exists {MARTS}.{schema}")
+    use_both(connection, build)
+
+
+def open_published(settings: Settings, marts: Path) -> duckdb.DuckDBPyConnection:
+    """The build database together with the marts that were published of it, both to read only."""
+    connection = duckdb.connect()
+    connection.execute(f"attach {literal(str(settings.build_path))} as build (read_only)")
+    connection.execute(f"attach {literal(str(marts))} as {MARTS} (read_only)")
+    use_both(connection, "build")
+    return connection
+
+
+def use_both(connection: duckdb.DuckDBPyConnection, build: str) -> None:
+    """Let names of two parts find the build's schemas and the marts'."""
+    path = ",".join([f"{quoted(build)}.main", *(f"{MARTS}.{schema}" for schema in MARTS_SCHEMAS)])
+    connection.execute(f"set search_path = {literal(path)}")
+
+
+def _open(path: Path, opens: Callable[[], T]) -> T:
+    try:
+        return opens()
     except duckdb.Error as error:
         if "lock" in str(error):
             raise DataFolderError(
@@ -61,9 +114,30 @@ def open_build(path: Path) -> duckdb.DuckDBPyConnection:
             ) from error
         if "space left" in str(error):
             raise
-    path.unlink()
+    remove_database(path)
+    return opens()
+
+
+def remove_database(path: Path) -> None:
+    """Remove a database file with its write-ahead log, if it is there."""
+    path.unlink(missing_ok=True)
     Path(f"{path}.wal").unlink(missing_ok=True)
-    return duckdb.connect(path)
+
+
+def bring_back_marts(settings: Settings, build_id: str) -> bool:
+    """Have the marts of a published build to go on from, as a copy: its readers keep theirs.
+
+    True if they are there now; marts that were never published are left as they are.
+    """
+    if settings.marts_path.exists():
+        return True
+    published = settings.published_dir / f"{build_id}.duckdb"
+    if not published.exists():
+        return False
+    scratch = settings.marts_path.with_suffix(".tmp")
+    shutil.copyfile(published, scratch)
+    os.replace(scratch, settings.marts_path)
+    return True
 
 
 def write_anew(path: Path) -> None:
@@ -81,14 +155,16 @@ def write_anew(path: Path) -> None:
     os.replace(fresh, path)
 
 
-def drop_models(connection: duckdb.DuckDBPyConnection) -> None:
+def drop_models(settings: Settings) -> None:
     """Drop everything but the raw tables, so that nothing of an earlier project stays in a build."""
-    schemas = connection.execute(
-        "select schema_name from duckdb_schemas() where database_name = current_database() "
-        "and not internal and schema_name not in ('main', 'raw_hubspot')"
-    ).fetchall()
-    for (schema,) in schemas:
-        connection.execute(f'drop schema "{schema}" cascade')
+    remove_database(settings.marts_path)
+    with closing(open_build(settings.build_path)) as connection:
+        schemas = connection.execute(
+            "select schema_name from duckdb_schemas() where database_name = current_database() "
+            "and not internal and schema_name not in ('main', 'raw_hubspot')"
+        ).fetchall()
+        for (schema,) in schemas:
+            connection.execute(f"drop schema {quoted(schema)} cascade")
 
 
 def _first_line(error: Exception) -> str:

@@ -69,7 +69,6 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
             contact_ids = merged_with(build, relations["contacts"], [contact_id])
             _must_be_known(build, relations, history, contact_ids)
             withdraw_verdict(build)
-            data_folder.drop_models(build)
             spoken_of = mentions(build, relations["associations"], contact_ids)
             with transaction(build):
                 versions = history.forget(contact_ids, spoken_of, now)
@@ -78,6 +77,7 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
                 gone = take_out(build, relations, forgotten)
                 for table in ("_rejected_rows", "_rejected_values"):
                     build.execute(f"delete from raw_hubspot.{table} where table_name in ({_listed(gone)})")
+    data_folder.drop_models(settings)
     data_folder.write_anew(settings.history_path)
     data_folder.write_anew(settings.build_path)
     forget_in_source(settings, forgotten)

@@ -3,10 +3,11 @@
 Belongs here: the published file, the link that readers open, which earlier builds are kept, and the
 way back to one. What is in a mart, and whether it is right, was decided before.
 
-A reader opens `<data>/sales_reports.duckdb`, a link to `<data>/published/<build_id>.duckdb`. The
-file is complete, on disk and under its name before the link moves, and the link moves in one step;
-whoever has the former build open keeps it. A kill at any point leaves either the old build or the
-new one, and at most a temporary file that the next publication removes.
+A reader opens `<data>/sales_reports.duckdb`, a link to `<data>/published/<build_id>.duckdb`. That file
+is `marts.duckdb`, in which the build has worked: it gets comments, functions and the catalog, its
+place and its name; nothing is copied. It is complete and on disk before the link moves, and the link
+moves in one step; whoever has the former build open keeps it. A kill at any point leaves either the
+old build or the new one, and nothing to clean up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +23,13 @@ from typing import Any
 import duckdb
 
 from orchestration import published_catalog
+from orchestration.data_folder import MARTS, MARTS_SCHEMAS, open_build
 from orchestration.ingest.history import last_forgotten
 from orchestration.ingest.load import load_id
-from orchestration.report_functions import (
-    comment_function_sql,
-    create_function_sql,
-    function_nodes,
-    is_function,
-)
+from orchestration.ingest.values import literal, quoted
+from orchestration.report_functions import function_nodes, is_function
 from orchestration.settings import Settings, SettingsError, load_settings
 
-SCHEMAS = ("core", "reports")
-# DuckDB 2.0 reads it, and so do 1.4 and 1.5, which today's BI tools ship.
-STORAGE_VERSION = "v1.4.0"
 _TEMPORARY = ".tmp"
 
 
@@ -55,30 +51,28 @@ class Published:
 
 
 def publish(settings: Settings, manifest: Mapping[str, Any]) -> Published:
-    """Publish the build database. `manifest` is dbt's, compiled, of the same build.
+    """Publish the marts of the build. `manifest` is dbt's, compiled, of the same build.
 
-    Raises PublishError if the build has not passed its checks, and OSError or duckdb.Error if the
-    file cannot be written; the readers' link then points where it pointed.
+    A build that is published already is only pointed to. Raises PublishError if the build has not
+    passed its checks or tables are missing, and OSError or duckdb.Error if the file cannot be written;
+    the readers' link then points where it pointed.
     """
-    folder = settings.published_dir
-    folder.mkdir(parents=True, exist_ok=True)
+    settings.published_dir.mkdir(parents=True, exist_ok=True)
     remove_leftovers(settings)
-    build_id = _audited_build_id(settings.build_path)
-    path = folder / f"{build_id}.duckdb"
-    scratch = folder / f"{build_id}.duckdb{_TEMPORARY}"
-    nodes = published_nodes(manifest)
-    functions = function_nodes(manifest)
-    try:
-        row_counts = write_database(settings.build_path, scratch, nodes, functions, manifest)
-        _sync(scratch)
-        os.replace(scratch, path)
-        _sync(folder)
-        point_link(settings.published_link, path)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
+    build_id = audited_build_id(settings.build_path)
+    path = settings.published_dir / f"{build_id}.duckdb"
+    nodes, functions = published_nodes(manifest), function_nodes(manifest)
+    if settings.marts_path.exists():
+        with closing(open_build(settings.build_path, settings.memory_limit)) as connection:
+            complete(connection, nodes, manifest)
+        _sync(settings.marts_path)
+        os.replace(settings.marts_path, path)
+        _sync(settings.published_dir)
+    elif not path.exists():
+        raise PublishError(f"The tables of build {build_id} are gone; run the whole job.")
+    point_link(settings.published_link, path)
     removed = prune(settings)
-    return Published(path, settings.published_link, row_counts, len(functions), removed)
+    return Published(path, settings.published_link, _row_counts(path, nodes), len(functions), removed)
 
 
 def published_nodes(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -86,60 +80,61 @@ def published_nodes(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     nodes = [
         node
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] in SCHEMAS and not is_function(node)
+        if node["resource_type"] == "model"
+        and node["config"]["schema"] in MARTS_SCHEMAS
+        and not is_function(node)
     ]
     return sorted(nodes, key=lambda node: (node["schema"], node["alias"]))
 
 
-def write_database(
-    build: Path,
-    target: Path,
+def complete(
+    connection: duckdb.DuckDBPyConnection,
     nodes: Iterable[Mapping[str, Any]],
-    functions: Iterable[Mapping[str, Any]],
-    manifest: Mapping[str, Any] | None = None,
-) -> dict[str, int]:
-    """Copy tables with their comments and create the report functions in a new database file.
+    manifest: Mapping[str, Any],
+) -> None:
+    """Make the attached marts what readers get: only the tables of `nodes`, with their comments, and
+    beside them what the manifest says about the reports and what the checks found.
 
-    With a manifest, what it says about the reports and what the checks found is written too. Returns
-    the rows by `schema.table` of the build's own tables. The build is opened read-only.
+    Raises PublishError if tables are missing.
     """
-    row_counts = {}
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {_text(str(build))} as build (read_only)")
-        connection.execute(
-            f"attach {_text(str(target))} as published (storage_version {_text(STORAGE_VERSION)})"
-        )
-        for schema in SCHEMAS:
-            connection.execute(f"create schema if not exists published.{schema}")
-        # Functions name tables and each other by two parts: the file is opened under any name.
-        connection.execute("use published")
-        connection.execute("begin")
+    tables = {f"{node['schema']}.{node['alias']}": node for node in nodes}
+    there = connection.execute(
+        f"select schema_name || '.' || table_name from duckdb_tables() where database_name = '{MARTS}'"
+    ).fetchall()
+    if missing := sorted(tables.keys() - {name for (name,) in there}):
+        raise PublishError(f"The build lacks {', '.join(missing)}; run the whole job.")
+    connection.execute("begin")
+    for (name,) in there:
+        if name not in tables:  # what a killed dbt left, or an older project
+            schema, _, table = name.partition(".")
+            connection.execute(f"drop table {MARTS}.{quoted(schema)}.{quoted(table)}")
+    for node in tables.values():
+        for statement in _comments(node, f"{quoted(node['schema'])}.{quoted(node['alias'])}"):
+            connection.execute(statement)
+    published_catalog.write(connection, manifest)
+    connection.execute("commit")
+    connection.execute(f"checkpoint {MARTS}")
+
+
+def _row_counts(path: Path, nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Rows by `schema.table` of the build's own tables."""
+    with duckdb.connect(path, read_only=True) as connection:
+        counts = {}
         for node in nodes:
-            table = f"{_name(node['schema'])}.{_name(node['alias'])}"
-            connection.execute(f"create table {table} as from build.{table}")
-            for statement in _comments(node, table):
-                connection.execute(statement)
-            (count,) = connection.execute(f"select count(*) from {table}").fetchone()
-            row_counts[f"{node['schema']}.{node['alias']}"] = count
-        for node in functions:
-            connection.execute(create_function_sql(node))
-            connection.execute(comment_function_sql(node))
-        if manifest is not None:
-            published_catalog.write(connection, manifest, "build")
-        connection.execute("commit")
-        connection.execute("checkpoint published")
-        connection.execute("use memory")
-        connection.execute("detach published")
-    return row_counts
+            name = f"{node['schema']}.{node['alias']}"
+            (counts[name],) = connection.execute(
+                f"select count(*) from {quoted(node['schema'])}.{quoted(node['alias'])}"
+            ).fetchone()
+        return counts
 
 
 def _comments(node: Mapping[str, Any], table: str) -> Iterable[str]:
     """Statements that store the descriptions of a table and its columns in the database."""
-    yield f"comment on table {table} is {_text(_one_line(node['description']))}"
+    yield f"comment on table {table} is {literal(_one_line(node['description']))}"
     for column in node["columns"].values():
         if column["description"]:
-            name = f"{table}.{_name(column['name'])}"
-            yield f"comment on column {name} is {_text(_one_line(column['description']))}"
+            name = f"{table}.{quoted(column['name'])}"
+            yield f"comment on column {name} is {literal(_one_line(column['description']))}"
 
 
 def point_link(link: Path, path: Path) -> None:
@@ -167,8 +162,7 @@ def prune(settings: Settings) -> list[Path]:
     """Remove all but the newest `keep_builds` builds, and those from before somebody was forgotten;
     never the one that readers see."""
     current = current_build(settings)
-    forgotten_at = last_forgotten(settings.history_path)
-    oldest = load_id(forgotten_at) if forgotten_at else ""
+    oldest = oldest_allowed(settings)
     kept = [path for path in builds(settings) if path.stem >= oldest][: settings.keep_builds]
     removed = [path for path in builds(settings) if path not in kept and path != current]
     for path in removed:
@@ -176,12 +170,15 @@ def prune(settings: Settings) -> list[Path]:
     return removed
 
 
+def oldest_allowed(settings: Settings) -> str:
+    """Builds of an id before this one are not kept: they hold somebody who has been forgotten since."""
+    forgotten_at = last_forgotten(settings.history_path)
+    return load_id(forgotten_at) if forgotten_at else ""
+
+
 def remove_leftovers(settings: Settings) -> None:
-    """Remove what a killed run left: unfinished files, never a complete build."""
-    link = settings.published_link
-    files = settings.published_dir.glob(f"*.duckdb{_TEMPORARY}*")  # and their write-ahead logs
-    links = settings.data_dir.glob(f"{link.name}.*{_TEMPORARY}")
-    for path in [*files, *links]:
+    """Remove what a killed run left: links that were not yet in place, never a build."""
+    for path in settings.data_dir.glob(f"{settings.published_link.name}.*{_TEMPORARY}"):
         path.unlink(missing_ok=True)
 
 
@@ -222,7 +219,8 @@ def record_verdict(connection: duckdb.DuckDBPyConnection, step: str) -> None:
     connection.execute("insert into audit.passed values (?)", [step])
 
 
-def _audited_build_id(build: Path) -> str:
+def audited_build_id(build: Path) -> str:
+    """The id of the build in the build database. Raises PublishError if it has not passed its checks."""
     if not build.exists():
         raise PublishError(f"There is no build database {build}; run the whole job first.")
     with duckdb.connect(build, read_only=True) as connection:
@@ -255,25 +253,26 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def main() -> int:
     """`make rollback`."""
+    from orchestration.engines import engine_of  # needs this module
+
     try:
-        left, now = roll_back(load_settings(reads_source=False))
+        settings = load_settings(reads_source=False)
+        left, now = engine_of(settings).roll_back()
     except (SettingsError, PublishError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"sales_reports.duckdb now points to {now.name}; it pointed to {left.name}.")
+    if settings.engine != "duckdb":
+        print(f"Readers on {settings.engine} have build {now.stem} now; they had {left.stem}.")
+    if current_build(settings) == now:
+        print(f"sales_reports.duckdb now points to {now.name}; it pointed to {left.name}.")
     print("The next good build replaces it.")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # By its full name: the errors of other modules are this module's under that name.
+    from orchestration.publish import main as main_of_module
+
+    sys.exit(main_of_module())

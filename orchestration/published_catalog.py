@@ -83,12 +83,12 @@ def forget_checks(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create or replace table audit.checks ({typed})")
 
 
-def write(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], build: str) -> None:
-    """Create both tables in the current database. `build` is the name of the attached build database."""
+def write(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> None:
+    """Create both tables among the marts, from the manifest and what the checks of the build found."""
     _create(connection, REPORTS, _REPORT_COLUMNS)
     _insert(connection, REPORTS, list(report_rows(manifest)))
     _create(connection, CHECKS, _CHECK_COLUMNS)
-    connection.execute(f"insert into {CHECKS} from {build}.audit.checks order by report, check_name")
+    connection.execute(f"insert into {CHECKS} from audit.checks order by report, check_name")
 
 
 def report_rows(manifest: Mapping[str, Any]) -> Iterator[list[Any]]:
@@ -164,7 +164,7 @@ def _create(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, tuple[str, str]]
 ) -> None:
     connection.execute(
-        f"create table {table} ({', '.join(f'{name} {columns[name][0]}' for name in columns)})"
+        f"create or replace table {table} ({', '.join(f'{name} {columns[name][0]}' for name in columns)})"
     )
     connection.execute(f"comment on table {table} is {_text(_TEXTS[table])}")
     for name, (_, words) in columns.items():

@@ -1,17 +1,26 @@
 """Report functions, from dbt's manifest into any database that holds the marts.
 
 Belongs here: which manifest nodes are table functions, in which order they can be created, and the
-statement that creates one. The same statement runs in the build (materialization
-`report_function`); publish and tests use this module.
+statement that creates one. dbt only compiles them (materialization `report_function`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 MATERIALIZATION = "report_function"
+
+
+class Connection(Protocol):
+    """DuckDB's or psycopg's."""
+
+    def execute(self, query: str, /) -> Any: ...
+
+
+_THREE_PARTS = re.compile(r'"[^"]+"\.("[^"]+"\."[^"]+")')
 
 
 def is_function(node: Mapping[str, Any]) -> bool:
@@ -28,6 +37,11 @@ def function_nodes(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [nodes[key] for key in order.static_order()]
 
 
+def in_two_parts(sql: str) -> str:
+    """Compiled SQL with relations as `"schema"."name"`, so that it holds in a database of any name."""
+    return _THREE_PARTS.sub(r"\1", sql)
+
+
 def create_function_sql(node: Mapping[str, Any]) -> str:
     """The statement that creates the table function of a compiled manifest node.
 
@@ -38,9 +52,19 @@ def create_function_sql(node: Mapping[str, Any]) -> str:
     body = node.get("compiled_code")
     if not body:
         raise ValueError(f"{node['name']} has no compiled code; run dbt compile first")
-    body = body.replace(f'"{node["database"]}".', "")
+    body = in_two_parts(body)
     signature = node["config"]["meta"]["function"]["signature"]
     return f'create or replace macro "{node["schema"]}"."{node["alias"]}"({signature}) as table\n{body}'
+
+
+def create_functions(connection: Connection, nodes: Iterable[Mapping[str, Any]]) -> None:
+    """Create the table functions of `nodes`, in their order, and describe them. Errors name the function."""
+    for node in nodes:
+        try:
+            connection.execute(create_function_sql(node))
+            connection.execute(comment_function_sql(node))
+        except Exception as error:
+            raise RuntimeError(f"report function {node['alias']}: {error}") from error
 
 
 def comment_function_sql(node: Mapping[str, Any]) -> str:

@@ -22,10 +22,13 @@ PREFIX = "SALES_REPORTS_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("demo", "files", "hubspot")
 ENGINES = ("duckdb", "postgres", "spark")
-BUILT_ENGINES = ("duckdb",)
+BUILT_ENGINES = ("duckdb", "postgres")
 WEEK_STARTS = ("monday", "sunday", "iso")
 HUBSPOT_API_VERSIONS = ("2026-09", "v3")
 TOKEN_NAME = "HUBSPOT_TOKEN"
+MARTS_FILE = "marts.duckdb"
+# Of the machine's memory, and at most: Python, dbt and the system need the rest.
+MEMORY_SHARE, MEMORY_AT_MOST_MIB = 0.6, 6144
 
 
 class SettingsError(ValueError):
@@ -48,12 +51,14 @@ class Settings:
     demo_deals: int = 2500
     demo_end: datetime | None = None
     keep_builds: int = 3
+    full_refresh: bool = False
+    memory_limit: str = field(default_factory=lambda: default_memory_limit())
     max_reject_share: float = 0.01
     accept_drop: bool = False
     include_personal_data: bool = False
     custom_properties: tuple[str, ...] = ()
     engine: str = "duckdb"
-    postgres_url: str | None = None
+    postgres_url: str | None = field(default=None, repr=False)
     on_failure: str | None = None
     hubspot_token: str | None = field(default=None, repr=False)
     hubspot_url: str = "https://api.hubapi.com"
@@ -67,8 +72,13 @@ class Settings:
 
     @property
     def build_path(self) -> Path:
-        """The build database: raw, staging, intermediate and unpublished marts. Never read by users."""
+        """The build database: raw, staging and intermediate tables. Never read by users."""
         return self.data_dir / "build.duckdb"
+
+    @property
+    def marts_path(self) -> Path:
+        """core and reports while they are built; publication gives the file its place and its name."""
+        return self.data_dir / MARTS_FILE
 
     @property
     def history_path(self) -> Path:
@@ -94,7 +104,9 @@ class Settings:
 
     @property
     def dbt_target_dir(self) -> Path:
-        return self.data_dir / "dbt_target"
+        """What dbt writes beside tables; each engine's apart, since it compiles to other SQL."""
+        folder = self.data_dir / "dbt_target"
+        return folder if self.engine == "duckdb" else folder / self.engine
 
     @property
     def lock_path(self) -> Path:
@@ -137,6 +149,18 @@ def _share(text: str) -> float:
     if not 0 <= value <= 1:
         raise ValueError("must be a share between 0 and 1, such as 0.01")
     return value
+
+
+def _memory(text: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B", text, re.IGNORECASE):
+        raise ValueError("must be an amount of memory such as 4GB")
+    return text
+
+
+def default_memory_limit() -> str:
+    """What DuckDB may take before it spills to disk, unless SALES_REPORTS_MEMORY_LIMIT says otherwise."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return f"{min(round(machine * MEMORY_SHARE), MEMORY_AT_MOST_MIB)}MiB"
 
 
 def _flag(text: str) -> bool:
@@ -201,6 +225,8 @@ _READERS = {
     "demo_deals": _integer(1),
     "demo_end": _instant,
     "keep_builds": _integer(1),
+    "full_refresh": _flag,
+    "memory_limit": _memory,
     "max_reject_share": _share,
     "accept_drop": _flag,
     "include_personal_data": _flag,
@@ -219,7 +245,7 @@ _READERS = {
 }
 
 # Names with the prefix that this project sets itself, for dbt (profiles.yml).
-INTERNAL = {"DBT_PATH"}
+INTERNAL = {"DBT_PATH", "DBT_MARTS_PATH", "DBT_MEMORY_LIMIT"}
 
 
 def load_settings(environment: Mapping[str, str] | None = None, *, reads_source: bool = True) -> Settings:
@@ -259,10 +285,15 @@ def load_settings(environment: Mapping[str, str] | None = None, *, reads_source:
             "SALES_REPORTS_VIEWER_ACCESS_FILE needs SALES_REPORTS_VIEWER_USER_HEADER: whose rows somebody "
             "sees can only be said of users whom a proxy has logged in"
         )
-    if values.get("engine", "duckdb") not in BUILT_ENGINES:
+    engine = values.get("engine", "duckdb")
+    if engine not in BUILT_ENGINES:
         problems.append(
-            f"SALES_REPORTS_ENGINE={values['engine']}: a run builds and publishes on duckdb only so far; "
-            "leave it out. `make postgres` builds the models on a Postgres server besides"
+            f"SALES_REPORTS_ENGINE={engine}: a run builds and publishes on {' or '.join(BUILT_ENGINES)} only so far"
+        )
+    if engine == "postgres" and "postgres_url" not in values:
+        problems.append(
+            "SALES_REPORTS_ENGINE=postgres needs SALES_REPORTS_POSTGRES_URL, such as "
+            "postgresql://user:password@host/database"
         )
     if problems:
         raise SettingsError("Settings: " + "; ".join(problems))
@@ -291,6 +322,8 @@ def set_tool_environment(settings: Settings) -> None:
     os.environ.update(
         {
             "SALES_REPORTS_DBT_PATH": str(settings.build_path),
+            "SALES_REPORTS_DBT_MARTS_PATH": str(settings.marts_path),
+            "SALES_REPORTS_DBT_MEMORY_LIMIT": settings.memory_limit,
             "DAGSTER_HOME": str(settings.dagster_home),
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from orchestration import checks, data_folder, dbt_runs, publish, published_catalog
 from orchestration.checks.proof import prove as prove_build
 from orchestration.compiled import Project
+from orchestration.engines import engine_of
 from orchestration.ingest.history import SNAPSHOT_COLUMNS, forgotten_in, store_snapshots
 from orchestration.ingest.load import LoadSummary, TableSummary, load
 from orchestration.ingest.sources import read_source
+from orchestration.report_functions import create_functions, function_nodes
 from orchestration.run_log import RunLog
 from orchestration.settings import Settings
 
@@ -60,7 +62,7 @@ def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
             loaded.append(table)
             log.count(len(loaded), None, table.name)
 
-        with closing(data_folder.open_build(settings.build_path)) as connection:
+        with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
             publish.withdraw_verdict(connection)
             summary = load(
                 connection,
@@ -71,8 +73,9 @@ def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
                 rejects_dir=settings.rejects_dir,
                 on_table=hear,
             )
+            landed = engine_of(settings).land(connection)
         log.load = summary
-        phase.words = f"{summary.offered:,} rows in {len(loaded)} tables, {summary.rejected:,} rejected"
+        phase.words = f"{summary.offered:,} rows in {len(loaded)} tables, {summary.rejected:,} rejected{landed}"
     return summary
 
 
@@ -84,23 +87,26 @@ def build_models(
     Without a selection everything is built anew. Raises DbtError if a model or a test failed.
     """
     with log.phase("Models") as phase:
-        with closing(data_folder.open_build(settings.build_path)) as connection:
-            if not selection:
-                data_folder.drop_models(connection)
+        if not selection:
+            data_folder.drop_models(settings)
+            engine_of(settings).begin_build()
+        with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
             publish.withdraw_verdict(connection)
         build = dbt_runs.Build(settings, selection)
         for number, event in enumerate(build.events(), start=1):
             log.count(number, node_count, event["data"]["node_info"]["node_name"])
             yield event
         log.nodes = build.results
-        if not selection:
-            with closing(data_folder.open_build(settings.build_path)) as connection:
+        with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
+            fetched = engine_of(settings).fetch(connection)
+            if not selection:
+                create_functions(connection, function_nodes(engine_of(settings).marts_manifest))
                 published_catalog.record_tests(
                     connection, build.results, dbt_runs.compiled_manifest(settings)
                 )
                 publish.record_verdict(connection, "models")
         kinds = Counter(result.kind for result in build.results)
-        phase.words = f"{kinds['model'] + kinds['seed']} built, {kinds['test']} dbt tests passed"
+        phase.words = f"{kinds['model'] + kinds['seed']} built, {kinds['test']} dbt tests passed{fetched}"
 
 
 def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
@@ -109,8 +115,9 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
     Raises ChecksFailed if blocking ones are broken.
     """
     with log.phase("Checks") as phase:
-        with closing(data_folder.open_build(settings.build_path)) as connection:
-            results = prove_build(connection, Project.from_manifest(dbt_runs.compiled_manifest(settings)))
+        project = Project.from_manifest(engine_of(settings).marts_manifest)
+        with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
+            results = prove_build(connection, project)
             checks.record_warnings(connection, results)
             broken = [result for result in results if result.blocks]
             if not broken:
@@ -130,8 +137,10 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
 def publish_build(settings: Settings, log: RunLog) -> publish.Published:
     """Publish the build that has passed its checks, and keep its snapshots of days that are over (K7)."""
     with log.phase("Publish") as phase:
-        published = publish.publish(settings, dbt_runs.compiled_manifest(settings))
-        with closing(data_folder.open_build(settings.build_path)) as connection:
+        engine = engine_of(settings)
+        engine.publish()
+        published = publish.publish(settings, engine.marts_manifest)
+        with closing(data_folder.open_published(settings, published.path)) as connection:
             store_snapshots(
                 connection,
                 settings.history_path,

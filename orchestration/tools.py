@@ -1,8 +1,8 @@
-"""Starts other programs on this project: Dagster's UI and daemon, dbt's docs, the SQL linter, Postgres,
-the report viewer.
+"""Starts other programs on this project: Dagster's UI and daemon, dbt's docs, the SQL linter, the report
+viewer.
 
 Belongs here: their command lines, and the environment that the settings give them. `make dev`,
-`make serve`, `make docs`, `make lint`, `make postgres` and `make view` come here.
+`make serve`, `make docs`, `make lint` and `make view` come here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 from orchestration import data_folder, dbt_runs
-from orchestration.ingest.postgres import copy_raw_tables
 from orchestration.run import prepare_dagster
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, set_tool_environment
 
@@ -70,27 +67,10 @@ def lint(settings: Settings) -> None:
     """sqlfluff over the models, in its own environment."""
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["SALES_REPORTS_DBT_PATH"] = f"{scratch}/build.duckdb"
+        os.environ["SALES_REPORTS_DBT_MARTS_PATH"] = f"{scratch}/marts.duckdb"
         os.environ["DBT_TARGET_PATH"] = scratch
         status = os.spawnv(os.P_WAIT, LINT_BIN / "sqlfluff", ["sqlfluff", "lint", "models", "tests/dbt"])
     sys.exit(status)
-
-
-def postgres(settings: Settings) -> None:
-    """The marts of the last load on a Postgres server too: raw tables copied, models built and tested."""
-    if settings.postgres_url is None:
-        raise SettingsError(
-            "Set SALES_REPORTS_POSTGRES_URL to the server, such as postgresql://user@host/database"
-        )
-    if not settings.build_path.exists():
-        raise SettingsError("There are no raw tables yet: `make run` first")
-    with closing(data_folder.open_build(settings.build_path)) as build:
-        copied = copy_raw_tables(build, settings.postgres_url)
-    print(f"Copied      {sum(copied.values()):,} rows of {len(copied)} raw tables")
-    models = dbt_runs.Build(settings, target="postgres")
-    for _ in models.events():
-        pass
-    kinds = Counter(result.kind for result in models.results)
-    print(f"Built       {kinds['model']} models, {kinds['test']} dbt tests passed (schemas core, reports)")
 
 
 def view(settings: Settings) -> None:
@@ -117,7 +97,6 @@ COMMANDS = {
     "daemon": daemon,
     "docs": docs,
     "lint": lint,
-    "postgres": postgres,
     "view": view,
 }
 

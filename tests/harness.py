@@ -22,10 +22,13 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import publish
 from orchestration.checks.compare import Row, row_differences
 from orchestration.compiled import Project, build_nodes
+from orchestration.data_folder import MARTS_SCHEMAS, STORAGE_VERSION, attach_marts
 from orchestration.ingest.load import load_rows
 from orchestration.reference.raw import fetch
+from orchestration.report_functions import create_functions, function_nodes
 from orchestration.settings import PROJECT_ROOT, Settings
 
 DATABASE = "build"  # the name under which compiled SQL knows the build database
@@ -70,6 +73,7 @@ def _compile(target: Path, variables: str) -> None:
     command += ["--target-path", scratch, "--log-path", scratch, "--vars", variables, "--quiet"]
     environment = os.environ | {
         "SALES_REPORTS_DBT_PATH": str(scratch / f"{DATABASE}.duckdb"),
+        "SALES_REPORTS_DBT_MARTS_PATH": str(scratch / "marts.duckdb"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     done = subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True)
@@ -116,6 +120,23 @@ def load_crm(tables: Mapping[str, list[Row]], **options) -> Build:
         fill_required=True,
     )
     return Build(connection, compiled_project(variables))
+
+
+def write_marts(connection: duckdb.DuckDBPyConnection, target: Path, manifest: Mapping) -> None:
+    """Copy the marts of a build with all nodes into a file, and complete it as publication does."""
+    nodes = publish.published_nodes(manifest)
+    connection.execute(f"attach '{target}' as copied (storage_version '{STORAGE_VERSION}')")
+    for schema in MARTS_SCHEMAS:
+        connection.execute(f"create schema copied.{schema}")
+    for node in nodes:
+        table = f'{node["schema"]}."{node["alias"]}"'
+        connection.execute(f"create table copied.{table} as from {table}")
+    connection.execute("detach copied")
+    with duckdb.connect() as file:
+        attach_marts(file, target)
+        publish.withdraw_verdict(file)
+        create_functions(file, function_nodes(manifest))
+        publish.complete(file, nodes, manifest)
 
 
 def build_marts(

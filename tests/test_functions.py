@@ -25,7 +25,7 @@ from orchestration.report_functions import is_function
 from tests.activity_oracles import ACTIVITY_ORACLES
 from tests.crm_generator import hard_crm
 from tests.function_oracle import CLASSES, ORACLES, Request, TeamTree, sql_value
-from tests.harness import Build, compiled_manifest, load_crm
+from tests.harness import Build, compiled_manifest, load_crm, write_marts
 
 ANSWERS = ORACLES | ACTIVITY_ORACLES
 REQUESTS = 6
@@ -634,22 +634,11 @@ def test_report_without_its_input_has_no_rows():
 
 def test_functions_work_in_a_published_file_under_any_name(tmp_path):
     """Two-part names: opened by itself, read-only, whatever the file is called; or attached and used."""
-    from orchestration.publish import published_nodes, write_database
-    from orchestration.report_functions import function_nodes
-
     crm = hard_crm(1)
     build = load_crm(crm.tables, **crm.settings)
     connection = build.ensure(*build.project.nodes)
-    built, target = tmp_path / "build.duckdb", tmp_path / "quarter 2.duckdb"
-    connection.execute(f"attach '{built}' as copied")
-    nodes = published_nodes(compiled_manifest())
-    for schema in ("core", "reports"):
-        connection.execute(f"create schema copied.{schema}")
-    for node in nodes:
-        table = f'{node["schema"]}."{node["alias"]}"'
-        connection.execute(f"create table copied.{table} as from build.{table}")
-    connection.execute("detach copied")
-    write_database(built, target, nodes, function_nodes(compiled_manifest()))
+    target = tmp_path / "quarter 2.duckdb"
+    write_marts(connection, target, compiled_manifest())
     queries = [f"from reports.{f.name}({f.whole}, group_by := 'none')" for f in FUNCTIONS.values()]
     answers = [fetch(connection, query) for query in queries]
     with duckdb.connect(target, read_only=True) as reader:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import duckdb
 import pytest
 
 from orchestration import publish
+from orchestration.data_folder import open_build, remove_database
 from orchestration.publish import PublishError, builds, current_build, prune, roll_back
+from orchestration.report_functions import create_functions, function_nodes
 from orchestration.settings import Settings
 
 FUNCTION = """
@@ -32,7 +35,7 @@ def table_node(schema: str, name: str, description: str, **columns: str) -> dict
         "schema": schema,
         "alias": name,
         "description": description,
-        "config": {"materialized": "table", "meta": {}},
+        "config": {"materialized": "table", "schema": schema, "meta": {}},
         "columns": {key: {"name": key, "description": text} for key, text in columns.items()},
         "depends_on": {"nodes": []},
     }
@@ -51,6 +54,7 @@ MANIFEST = {
         | {
             "config": {
                 "materialized": "report_function",
+                "schema": "reports",
                 "meta": {"function": {"signature": "date_from, date_to, group_by := 'owner'"}},
             },
             "compiled_code": FUNCTION,
@@ -80,9 +84,10 @@ def write_build(
     settings: Settings, build_id: str, passed: tuple[str, ...] = ("models", "invariants")
 ) -> None:
     settings.data_dir.mkdir(exist_ok=True)
-    settings.build_path.unlink(missing_ok=True)
-    with duckdb.connect(settings.build_path) as connection:
-        for schema in ("raw_hubspot", "staging", "intermediate", "core", "reports"):
+    remove_database(settings.build_path)
+    remove_database(settings.marts_path)
+    with closing(open_build(settings.build_path)) as connection:
+        for schema in ("raw_hubspot", "staging", "intermediate"):
             connection.execute(f"create schema {schema}")
         connection.execute(f"create table raw_hubspot._run as select '{build_id}' as build_id")
         connection.execute("create table staging.stg_deals as select 'secret@example.com' as email")
@@ -91,6 +96,7 @@ def write_build(
             "create table reports.rpt_deals as "
             f"select date '2026-01-05' as day, cast({build_id.removeprefix('b')} as bigint) as deal_count"
         )
+        create_functions(connection, function_nodes(MANIFEST))
         publish.withdraw_verdict(connection)
         for step in passed:
             publish.record_verdict(connection, step)
@@ -225,7 +231,7 @@ def test_a_failure_leaves_the_former_build_and_no_file(settings, build):
     build("b1")
     write_build(settings, "b2")
     missing = {"nodes": MANIFEST["nodes"] | {"m.x": table_node("core", "dim_missing", "One row.")}}
-    with pytest.raises(duckdb.CatalogException, match="dim_missing"):
+    with pytest.raises(PublishError, match=r"lacks core\.dim_missing"):
         publish.publish(settings, missing)
     assert shown(settings) == 1
     assert sorted(path.name for path in settings.published_dir.iterdir()) == ["b1.duckdb"]

@@ -10,6 +10,7 @@ import pytest
 
 from orchestration import publish, published_catalog
 from orchestration.checks import Invariant, Result
+from orchestration.data_folder import attach_marts
 from orchestration.dbt_runs import NodeResult
 from tests.harness import compiled_manifest
 
@@ -60,9 +61,10 @@ def build(tmp_path: Path) -> Path:
 
 def published(build: Path, manifest: dict) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    connection.execute(f"attach '{build}' as build (read_only)")
-    connection.execute("create schema core")
-    published_catalog.write(connection, manifest, "build")
+    connection.execute(f"attach '{build}' as build")
+    connection.execute("use build")
+    attach_marts(connection, build.with_name("marts.duckdb"))
+    published_catalog.write(connection, manifest)
     return connection
 
 

@@ -16,6 +16,7 @@ import duckdb
 from orchestration.checks import Invariant, Result, invariants, run_invariants
 from orchestration.checks.reference_sample import compare_with_references, reference_invariants
 from orchestration.compiled import Project
+from orchestration.ingest.values import literal
 
 
 def laws(models: Iterable[str]) -> list[Invariant]:
@@ -52,8 +53,9 @@ def _calls_functions(law: Invariant) -> bool:
 
 @contextmanager
 def _beside(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A second connection to the same database, with the same default database and time zone."""
-    database, zone = connection.execute("select current_database(), current_setting('TimeZone')").fetchone()
+    """A second connection to the same databases, with the same names, and time zone."""
     with connection.cursor() as cursor:
-        cursor.execute(f"""use "{database}"; set TimeZone = '{zone}'""")
+        for setting in ("search_path", "TimeZone"):
+            (value,) = connection.execute(f"select current_setting('{setting}')").fetchone()
+            cursor.execute(f"set {setting} = {literal(value)}")
         yield cursor

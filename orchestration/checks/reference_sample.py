@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import time
 from time import perf_counter
 
@@ -22,6 +22,7 @@ from orchestration.checks import Invariant, Result, invariants
 from orchestration.checks.compare import row_differences
 from orchestration.compiled import Project, build_nodes
 from orchestration.ingest.contract import TABLES
+from orchestration.ingest.values import literal, quoted
 from orchestration.reference import references
 from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.raw import fetch
@@ -52,6 +53,22 @@ RECORD_TABLES = {
     "core.fct_first_engagements": ("contacts", "contact_id"),
     "reports.rpt_lead_response_time": ("contacts", "contact_id"),
 }
+
+
+@dataclass(frozen=True)
+class Build:
+    """The names of the databases that hold a build."""
+
+    raw_database: str
+    marts_database: str
+
+    @property
+    def raw(self) -> str:
+        return quoted(self.raw_database)
+
+    @property
+    def marts(self) -> str:
+        return quoted(self.marts_database)
 
 
 def reference_invariants(models: Collection[str]) -> list[Invariant]:
@@ -137,24 +154,27 @@ def _record_law(table: str) -> Invariant:
 
 
 @contextmanager
-def _sample_database(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Make an empty database the connection's default for a while; gives the name of the build's."""
-    (build,) = connection.execute("select current_database()").fetchone()
+def _sample_database(connection: duckdb.DuckDBPyConnection) -> Iterator[Build]:
+    """Make an empty database the connection's default for a while; gives where the build's tables are."""
+    build, path = connection.execute("select current_database(), current_setting('search_path')").fetchone()
+    (marts,) = connection.execute(
+        "select database_name from duckdb_tables() where schema_name = 'core' and table_name = 'fct_deals'"
+    ).fetchone()
     connection.execute(f"attach ':memory:' as {DATABASE}")
     connection.execute(f"use {DATABASE}")
     try:
-        yield build
+        yield Build(build, marts)
     finally:
-        connection.execute(f'use "{build}"')
+        connection.execute(f"set search_path = {literal(path)}")
         connection.execute(f"detach {DATABASE}")
 
 
 # --- the sample -----------------------------------------------------------------------------------
 
 
-def _draw(connection: duckdb.DuckDBPyConnection, build: str, size: int) -> bool:
+def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int) -> bool:
     """Copy a sample of the build's raw tables; True if it is the whole CRM."""
-    raw = f'"{build}".raw_hubspot'
+    raw = f"{build.raw}.raw_hubspot"
     connection.execute("create or replace temp table sampled (table_name varchar, id varchar)")
     for table in ("deals", "contacts", *ACTIVITIES, "conversation_threads"):
         connection.execute(_drawn(raw, table, size))
@@ -164,7 +184,8 @@ def _draw(connection: duckdb.DuckDBPyConnection, build: str, size: int) -> bool:
     connection.execute("create schema raw_hubspot")
     tables = connection.execute(
         "select table_name from duckdb_tables() "
-        f"where database_name = '{build}' and schema_name = 'raw_hubspot' and not temporary"
+        f"where database_name = {literal(build.raw_database)} "
+        "and schema_name = 'raw_hubspot' and not temporary"
     ).fetchall()
     for (table,) in sorted(tables):
         connection.execute(
@@ -293,7 +314,7 @@ def _is_drawn(table: str) -> bool:
 # --- the comparison -------------------------------------------------------------------------------
 
 
-def _compare_mart(connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, build: str | None) -> Result:
+def _compare_mart(connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, build: Build | None) -> Result:
     """The sample's mart against the reference and, if the sample is the whole, against the build's."""
     start = perf_counter()
     reference = references()[mart]
@@ -302,7 +323,7 @@ def _compare_mart(connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, bu
     if build is not None:
         found += _unlike_rows(
             connection,
-            f'"{build}".reports.{mart}',
+            f"{build.marts}.reports.{mart}",
             f"reports.{mart}",
             _rows_that_are_computed(mart, build),
             # A day that this run will keep is shown as kept; in the sample none is.
@@ -311,22 +332,22 @@ def _compare_mart(connection: duckdb.DuckDBPyConnection, crm: Crm, mart: str, bu
     return Result(_mart_law(mart), len(found), found[:SHOWN], perf_counter() - start)
 
 
-def _rows_that_are_computed(mart: str, build: str) -> str:
+def _rows_that_are_computed(mart: str, build: Build) -> str:
     """Predicate of a mart's rows that are a function of today's raw rows."""
     if mart == "rpt_historical_snapshots":
-        return f'snapshot_date not in (select snapshot_date from "{build}".raw_hubspot._stored_snapshots)'
+        return f"snapshot_date not in (select snapshot_date from {build.raw}.raw_hubspot._stored_snapshots)"
     if mart == "rpt_data_quality":
         warnings = [f"'{law.name}'" for law in invariants() if not law.blocking]
         return f"issue not in ({', '.join(warnings)})"
     return "true"
 
 
-def _compare_records(connection: duckdb.DuckDBPyConnection, table: str, build: str) -> Result:
+def _compare_records(connection: duckdb.DuckDBPyConnection, table: str, build: Build) -> Result:
     start = perf_counter()
     record_type, column = RECORD_TABLES[table]
     found = _unlike_rows(
         connection,
-        f'"{build}".{table}',
+        f"{build.marts}.{table}",
         table,
         f"{column} in (select id from sampled where table_name = '{record_type}')",
     )

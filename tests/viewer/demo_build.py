@@ -13,10 +13,9 @@ import duckdb
 from orchestration.compiled import build_nodes
 from orchestration.ingest import demo
 from orchestration.ingest.load import load
-from orchestration.publish import point_link, published_nodes, withdraw_verdict, write_database
-from orchestration.report_functions import function_nodes
+from orchestration.publish import point_link
 from orchestration.settings import Settings
-from tests.harness import DATABASE, compiled_manifest, compiled_project
+from tests.harness import DATABASE, compiled_manifest, compiled_project, write_marts
 
 END = datetime(2026, 11, 26, 5, tzinfo=UTC)
 
@@ -30,9 +29,7 @@ def publish_demo(data_dir: Path, deals: int) -> Settings:
         connection.execute("set TimeZone = 'UTC'")
         load(connection, demo.read(settings, END), settings, now=END, history_path=settings.history_path)
         build_nodes(connection, compiled_project().nodes.values())
-        withdraw_verdict(connection)
-    manifest = compiled_manifest()
-    path = settings.published_dir / "demo.duckdb"
-    write_database(build, path, published_nodes(manifest), function_nodes(manifest), manifest)
+        path = settings.published_dir / "demo.duckdb"
+        write_marts(connection, path, compiled_manifest())
     point_link(settings.published_link, path)
     return settings
