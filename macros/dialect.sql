@@ -49,9 +49,13 @@ end
 {% macro postgres__split_to_rows(text, delimiter) %}unnest(string_to_array({{ text }}, '{{ delimiter }}')){% endmacro %}
 {% macro spark__split_to_rows(text, delimiter) %}explode(split({{ text }}, '{{ delimiter }}')){% endmacro %}
 
-{# Schemas are named as in marts.md, without the target's prefix. #}
+{#
+  Schemas are named as in marts.md, without the target's prefix. On Postgres the marts are built beside
+  those that readers see, which a swap of names replaces (orchestration/engines/postgres_publication.py).
+#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ custom_schema_name | trim if custom_schema_name else target.schema }}
+    {{- custom_schema_name | trim if custom_schema_name else target.schema -}}
+    {%- if target.type == 'postgres' and custom_schema_name in ('core', 'reports') %}_next{% endif -%}
 {%- endmacro %}
 
 {# A text as a sort key: by Unicode code point (C8), whatever the collation of the database. #}

@@ -152,7 +152,7 @@ def _own(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 def dbt_models(settings: Settings, log: RunLog, manifest: Mapping[str, Any], translator: Translator):
     """The models and seeds, with dbt's tests as their asset checks."""
-    project = DbtProject(PROJECT_ROOT, target_path=settings.dbt_target_dir, target="duckdb")
+    project = DbtProject(PROJECT_ROOT, target_path=settings.dbt_target_dir, target=settings.engine)
     kinds = ("model", "seed", "test")
     node_count = sum(node["resource_type"] in kinds for node in manifest["nodes"].values())
 

@@ -70,13 +70,27 @@ def load_manifest(settings: Settings) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             if not path.exists():  # another process may have been faster
-                _parse(settings, path)
+                _write_manifest(settings, ["parse"], path)
     return json.loads(path.read_bytes())
 
 
 def compiled_manifest(settings: Settings) -> dict[str, Any]:
     """The manifest of the last build, with the compiled SQL of every node."""
     return json.loads((settings.dbt_target_dir / "manifest.json").read_bytes())
+
+
+def compile_project(settings: Settings) -> dict[str, Any]:
+    """The manifest of the project as it is now, with the compiled SQL of every node, without a build.
+
+    Raises DbtError if the project cannot be compiled.
+    """
+    folder = settings.dbt_target_dir
+    path = folder / f"compiled-{_project_hash(settings)}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            _write_manifest(settings, ["compile"], path)
+    return json.loads(path.read_bytes())
 
 
 def write_docs(settings: Settings) -> Path:
@@ -93,22 +107,25 @@ def write_docs(settings: Settings) -> Path:
     return page
 
 
-def _parse(settings: Settings, path: Path) -> None:
+def _write_manifest(settings: Settings, command: Sequence[str], path: Path) -> None:
+    """Have dbt parse or compile the project, and keep its manifest in place of those of earlier projects."""
     problems: list[str] = []
-    result = _invoke(settings, ["parse"], lambda event: _collect_problem(event, problems))
+    result = _invoke(settings, command, lambda event: _collect_problem(event, problems))
     if not result.success:
-        raise DbtError("dbt cannot parse the project: " + _first(problems or [str(result.exception)]))
+        raise DbtError(
+            f"dbt cannot {command[0]} the project: " + _first(problems or [str(result.exception)])
+        )
     # Under its own name and in one step: a build rewrites manifest.json while others read.
     scratch = path.with_suffix(".tmp")
     scratch.write_bytes((path.parent / "manifest.json").read_bytes())
-    for stale in path.parent.glob("manifest-*.json"):
+    for stale in path.parent.glob(path.name.partition("-")[0] + "-*.json"):
         stale.unlink()
     os.replace(scratch, path)
 
 
 def _project_hash(settings: Settings) -> str:
     # dbt writes absolute paths into the manifest.
-    digest = hashlib.sha256(json.dumps([str(PROJECT_ROOT), _variables(settings)]).encode())
+    digest = hashlib.sha256(json.dumps([str(PROJECT_ROOT), settings.engine, _variables(settings)]).encode())
     for source in _SOURCES:
         path = PROJECT_ROOT / source
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -137,14 +154,13 @@ class _locked:
 class Build:
     """One `dbt build`: iterate over its events, then ask for its results."""
 
-    def __init__(self, settings: Settings, selection: Sequence[str] = (), target: str = "duckdb") -> None:
+    def __init__(self, settings: Settings, selection: Sequence[str] = ()) -> None:
         """`selection` are dbt's arguments, such as `--select`; without any, everything is built.
 
         Unit tests are left out: they test the SQL, not the data, and pytest runs them.
         """
         self._settings = settings
         self._arguments = ["build", "--exclude-resource-type", "unit_test", *selection]
-        self._target = target
         self._problems: list[str] = []
         self.results: list[NodeResult] = []
 
@@ -158,7 +174,7 @@ class Build:
 
         def run() -> None:
             try:
-                outcome.append(_invoke(self._settings, self._arguments, hear, self._target))
+                outcome.append(_invoke(self._settings, self._arguments, hear))
             finally:
                 events.put(None)
 
@@ -204,7 +220,6 @@ def _invoke(
     settings: Settings,
     arguments: Sequence[str],
     hear: Callable[[Any], None],
-    target: str = "duckdb",
 ) -> Any:
     """Run a dbt command and return its `dbtRunnerResult`. Prints and logs nothing."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -213,7 +228,7 @@ def _invoke(
 
     command = [
         *arguments,
-        *("--target", target),
+        *("--target", settings.engine),
         *("--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)),
         *("--target-path", str(settings.dbt_target_dir), "--log-path", str(settings.dbt_target_dir)),
         *("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-print"),

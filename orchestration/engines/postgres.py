@@ -1,0 +1,101 @@
+"""Postgres: the raw tables land there, dbt builds there, and readers have `core` and `reports` there.
+
+Belongs here: what happens on the server in which step of a run. How tables are copied, published and
+kept belongs to the modules that this one calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import duckdb
+import psycopg
+
+from orchestration import data_folder, dbt_runs, publish, published_catalog
+from orchestration.engines import Engine, on_duckdb, postgres_publication
+from orchestration.engines.postgres_copy import RAW, copy_schema, fetch_schema, in_utc, replace_table
+from orchestration.engines.postgres_publication import BUILD_SCHEMAS, MARTS, NEXT
+from orchestration.settings import SettingsError
+
+# Tables of the marts that are complete only after the proof.
+_WRITTEN_BY_PROOF = (published_catalog.REPORTS, published_catalog.CHECKS, "reports.rpt_data_quality")
+
+
+class Postgres(Engine):
+    """A database on a Postgres server, which SALES_REPORTS_POSTGRES_URL names."""
+
+    def land(self, build: duckdb.DuckDBPyConnection) -> str:
+        """Replace raw_hubspot over there, in one transaction."""
+        start = perf_counter()
+        with self._server() as server, in_utc(server):
+            postgres_publication.check_marts(server)
+            postgres_publication.renew_schemas(server, [RAW])
+            copy_schema(build, server, RAW)
+        return f"; copied to Postgres in {perf_counter() - start:.1f} s"
+
+    def begin_build(self) -> None:
+        """Empty all schemas of the build but the raw one; dbt's grants need the role."""
+        dbt_runs.compile_project(on_duckdb(self.settings))  # while nobody has the build database open
+        with self._server() as server:
+            postgres_publication.ensure_reader(server)
+            with server.transaction():
+                others = [schema for schema in BUILD_SCHEMAS if schema != RAW]
+                marts = [f"{schema}{NEXT}" for schema in MARTS]
+                postgres_publication.renew_schemas(server, [*others, *marts])
+
+    def fetch(self, build: duckdb.DuckDBPyConnection) -> str:
+        """Copy seeds and marts back."""
+        start = perf_counter()
+        build.execute("create schema if not exists seeds")
+        with self._server() as server, in_utc(server):
+            fetch_schema(server, "seeds", build, "seeds")
+            for schema in MARTS:
+                fetch_schema(server, f"{schema}{NEXT}", build, f"{data_folder.MARTS}.{schema}")
+        return f"; fetched from Postgres in {perf_counter() - start:.1f} s"
+
+    def publish(self) -> None:
+        """Complete the marts over there by what the proof has found, then swap."""
+        build_id = publish.audited_build_id(self.settings.build_path)
+        with self._server() as server:
+            if not postgres_publication.show_again(server, build_id):
+                self._complete(server)
+                postgres_publication.publish_next(server, build_id)
+            oldest = publish.oldest_allowed(self.settings)
+            postgres_publication.prune(server, self.settings.keep_builds, oldest)
+
+    def _complete(self, server: psycopg.Connection) -> None:
+        manifest = self.marts_manifest  # before the build is opened: dbt opens it too
+        with closing(data_folder.open_build(self.settings.build_path)) as build, in_utc(server):
+            published_catalog.write(build, manifest)
+            for table in _WRITTEN_BY_PROOF:
+                schema, _, name = table.partition(".")
+                replace_table(build, server, table, schema + NEXT, name)
+
+    def roll_back(self) -> tuple[Path, Path]:
+        with self._server() as server:
+            left, now = postgres_publication.roll_back(server)
+        files = [self.settings.published_dir / f"{build_id}.duckdb" for build_id in (left, now)]
+        if files[1].exists():
+            publish.point_link(self.settings.published_link, files[1])
+        return files[0], files[1]
+
+    @cached_property
+    def marts_manifest(self) -> dict[str, Any]:
+        return dbt_runs.compile_project(on_duckdb(self.settings))
+
+    @contextmanager
+    def _server(self) -> Iterator[psycopg.Connection]:
+        """A connection in autocommit. Raises SettingsError if there is none; no message has the password."""
+        try:
+            server = psycopg.connect(
+                self.settings.postgres_url, autocommit=True, application_name="sales_reports"
+            )
+        except psycopg.OperationalError as error:
+            raise SettingsError(f"SALES_REPORTS_POSTGRES_URL: {str(error).strip()}") from None
+        with server:
+            yield server
