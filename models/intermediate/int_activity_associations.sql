@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- Pairs of an activity and a contact, company or deal. A pair may come in either direction and
 -- with several type_ids: it is one pair here (P14).
 with associations as (

@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- The contacts, companies and deals of each activity as comma-joined lists, in the order of their
 -- ids. A record by its name, else by what else is known of it, else by its id; contacts only where
 -- personal data may be shown (K10).
@@ -32,7 +33,21 @@ named as (
     from {{ ref('fct_deals') }}
 ),
 
-final as (
+-- Nearly every activity has one record of a type, whose id is the list; only where there are more
+-- need they be put in order.
+counted as (
+    select
+        activity_type,
+        activity_id,
+        {%- for type in ['contact', 'company', 'deal'] %}
+        count(case when record_type = '{{ type }}' then 1 end) as {{ type }}_count,
+        min(case when record_type = '{{ type }}' then record_id end) as {{ type }}_id{{ ',' if not loop.last }}
+        {%- endfor %}
+    from records
+    group by activity_type, activity_id
+),
+
+several as (
     select
         records.activity_type,
         records.activity_id,
@@ -43,10 +58,34 @@ final as (
             filter (where records.record_type = '{{ type }}') as {{ type }}_names{{ ',' if not loop.last }}
         {%- endfor %}
     from records
-    inner join named
+    inner join counted
+        on records.activity_type = counted.activity_type
+        and records.activity_id = counted.activity_id
+    -- Every record has a name; an inner join would tempt engines to name them all first.
+    left join named
         on records.record_type = named.record_type
         and records.record_id = named.record_id
+    where counted.contact_count > 1 or counted.company_count > 1 or counted.deal_count > 1
     group by records.activity_type, records.activity_id
+),
+
+final as (
+    select
+        counted.activity_type,
+        counted.activity_id,
+        {%- for type, plural in {'contact': 'contacts', 'company': 'companies', 'deal': 'deals'}.items() %}
+        coalesce(several.{{ type }}_ids, counted.{{ type }}_id) as {{ type }}_ids,
+        coalesce(several.{{ type }}_names, {{ plural }}.record_name) as {{ type }}_names{{ ',' if not loop.last }}
+        {%- endfor %}
+    from counted
+    left join several
+        on counted.activity_type = several.activity_type
+        and counted.activity_id = several.activity_id
+    {%- for type, plural in {'contact': 'contacts', 'company': 'companies', 'deal': 'deals'}.items() %}
+    left join named as {{ plural }}
+        on {{ plural }}.record_type = '{{ type }}'
+        and counted.{{ type }}_id = {{ plural }}.record_id
+    {%- endfor %}
 )
 
 select * from final

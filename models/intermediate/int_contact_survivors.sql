@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 {# The recursion ends on cycles too: union keeps each pair once. #}
 -- Every contact id whose history belongs to a contact of the population: its own, and those of all
 -- contacts merged into it, directly or through another one (P2).

@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- Every contact with its creation instant as for deals (H2): what is stored, else its first version of
 -- any property before run_ts (H1).
 with

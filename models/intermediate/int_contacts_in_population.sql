@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- The contacts that reports count (C10, P1).
 with
 

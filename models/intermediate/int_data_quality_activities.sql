@@ -2,7 +2,7 @@
 with
 
 activities as (
-    select * from {{ ref('int_activities_in_population') }}
+    select * from {{ ref('fct_activities') }}
 ),
 
 chats as (
@@ -21,7 +21,7 @@ records as (
     select
         activities.*,
         activities.activity_type || 's' as table_name,
-        activities.owner_id is not null and owners.owner_id is null as has_unknown_owner,
+        activities.owner_id <> 'none' and owners.owner_id is null as has_unknown_owner,
         settings.run_ts
     from activities
     cross join settings
@@ -43,7 +43,7 @@ final as (
     where activity_type = 'task' and is_completed and completed_at is null
     union all
     select 'no_owner', table_name, 'hubspot_owner_id', activity_id from records
-    where owner_id is null
+    where owner_id = 'none'
     union all
     select 'unknown_owner', table_name, 'hubspot_owner_id', activity_id from records
     where has_unknown_owner

@@ -15,7 +15,7 @@ assignments as (
 ),
 
 engagements as (
-    select * from {{ ref('int_first_engagements_chosen') }}
+    select * from {{ ref('fct_first_engagements') }}
 ),
 
 gaps as (

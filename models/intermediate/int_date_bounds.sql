@@ -24,7 +24,7 @@ assignments as (
 ),
 
 activities as (
-    select * from {{ ref('int_activities_in_population') }}
+    select * from {{ ref('fct_activities') }}
 ),
 
 chats as (

@@ -2,11 +2,11 @@
 -- What counts as an owner engaging with a contact, among activities (6c): outgoing e-mails and
 -- calls of any status, meetings at their start, tasks when they were set to in progress or completed.
 with activities as (
-    select * from {{ ref('int_activities_in_population') }}
+    select * from {{ ref('fct_activities') }}
 ),
 
 contacts_of_activities as (
-    select * from {{ ref('int_activity_associations') }}
+    select * from {{ ref('bridge_activity_records') }}
     where record_type = 'contact'
 ),
 

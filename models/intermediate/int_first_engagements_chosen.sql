@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- HubSpot's stored first engagement while it belongs to the present assignment, else ours (6b).
 with assignments as (
     select * from {{ ref('int_contact_assignments') }}

@@ -1,6 +1,7 @@
+{{ config(materialized='view') }}
 -- The first engagement of the present owner since the assignment, computed from the records.
--- Joined on contact and owner, then the earliest by window: no range join to blow up on contacts
--- with very many activities.
+-- Joined on contact and owner, then the earliest: no range join to blow up on contacts with very many
+-- activities.
 with assignments as (
     select * from {{ ref('int_contact_assignments') }}
 ),
@@ -15,18 +16,8 @@ settings as (
     select * from {{ ref('int_run_settings') }}
 ),
 
-ranked as (
-    select
-        engagements.*,
-        row_number() over (
-            partition by engagements.contact_id
-            order by
-                engagements.engaged_at,
-                case engagements.engagement_type
-                    when 'email' then 1 when 'call' then 2 when 'chat' then 3 when 'task' then 4 else 5
-                end,
-                {{ id_order('engagements.engagement_id') }}
-        ) as engagement_number
+counted as (
+    select engagements.*
     from engagements
     inner join assignments
         on engagements.contact_id = assignments.contact_id and engagements.owner_id = assignments.owner_id
@@ -34,6 +25,31 @@ ranked as (
     where
         engagements.engaged_at >= assignments.assigned_at
         and engagements.engaged_at <= settings.run_ts
+),
+
+earliest as (
+    select
+        contact_id,
+        min(engaged_at) as engaged_at
+    from counted
+    group by contact_id
+),
+
+-- Only those of the same instant need be put in order.
+ranked as (
+    select
+        counted.*,
+        row_number() over (
+            partition by counted.contact_id
+            order by
+                case counted.engagement_type
+                    when 'email' then 1 when 'call' then 2 when 'chat' then 3 when 'task' then 4 else 5
+                end,
+                {{ id_order('counted.engagement_id') }}
+        ) as engagement_number
+    from counted
+    inner join earliest
+        on counted.contact_id = earliest.contact_id and counted.engaged_at = earliest.engaged_at
 ),
 
 final as (

@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- Each time a contact entered a lifecycle stage, under the id it then had; without any history, the
 -- present stage from the creation on (5b-4).
 with survivors as (

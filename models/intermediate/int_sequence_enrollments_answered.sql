@@ -5,16 +5,16 @@ with enrollments as (
 ),
 
 contacts as (
-    select * from {{ ref('int_contacts_in_population') }}
+    select * from {{ ref('dim_contacts') }}
 ),
 
 activities as (
-    select * from {{ ref('int_activities_in_population') }}
+    select * from {{ ref('fct_activities') }}
     where activity_type = 'meeting' or (activity_type = 'email' and direction = 'EMAIL')
 ),
 
 contacts_of_activities as (
-    select * from {{ ref('int_activity_associations') }}
+    select * from {{ ref('bridge_activity_records') }}
     where record_type = 'contact'
 ),
 
@@ -37,7 +37,7 @@ matched as (
         on
             contacts_of_activities.activity_type = activities.activity_type
             and contacts_of_activities.activity_id = activities.activity_id
-            and coalesce(contacts.owner_id, 'none') = coalesce(activities.owner_id, 'none')
+            and contacts.owner_id = activities.owner_id
 ),
 
 final as (
