@@ -22,7 +22,9 @@ from orchestration.checks.compare import row_differences
 from orchestration.compiled import Project, build_nodes
 from orchestration.dbt_runs import Build as DbtBuild
 from orchestration.dbt_runs import compiled_manifest
-from orchestration.ingest.postgres import copy_raw_tables
+from orchestration.engines.postgres import Postgres
+from orchestration.engines.postgres_copy import copy_schema, in_utc
+from orchestration.engines.postgres_publication import NEXT, ensure_reader, renew_schemas
 from orchestration.settings import Settings, SettingsError, libpq_environment
 from tests import postgres_server as postgres_server_module
 from tests.conftest import DEFAULT_CRMS
@@ -89,10 +91,12 @@ def demo_on_postgres(server, demo, tmp_path_factory) -> Iterator[tuple[str, Proj
     dbt creates the tables under their contracts and runs every data test on them.
     """
     with database(server, "sales_reports_demo") as url:
-        copy_raw_tables(demo.connection, url)
-        settings = Settings(data_dir=tmp_path_factory.mktemp("dbt"), postgres_url=url)
+        settings = Settings(data_dir=tmp_path_factory.mktemp("dbt"), engine="postgres", postgres_url=url)
+        Postgres(settings).land(demo.connection)
+        with psycopg.connect(url, autocommit=True) as connection:
+            ensure_reader(connection)
         with environment(libpq_environment(url)):
-            for _ in DbtBuild(settings, target="postgres").events():
+            for _ in DbtBuild(settings).events():
                 pass
         yield url, Project.from_manifest(compiled_manifest(settings))
 
@@ -109,8 +113,10 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
 def on_postgres(server: str, name: str, build: Build, project: Project) -> Iterator[psycopg.Connection]:
     """What DuckDB has built, built there from the same raw rows in a database of its own."""
     with database(server, name) as url:
-        copy_raw_tables(build.connection, url)
-        copy_raw_tables(build.connection, url, schema="seeds")
+        with psycopg.connect(url) as connection, in_utc(connection):
+            renew_schemas(connection, ["raw_hubspot", "seeds"])
+            copy_schema(build.connection, connection, "raw_hubspot")
+            copy_schema(build.connection, connection, "seeds")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("set client_min_messages = warning")
             build_nodes(connection, project.nodes.values())
@@ -159,7 +165,7 @@ def assert_same_rows(build: Build, connection: psycopg.Connection, project: Proj
     different = {
         name: differences
         for name, node in project.nodes.items()
-        if (differences := table_differences(build, connection, f'"{node.schema}"."{name}"'))
+        if (differences := table_differences(build, connection, node.schema, name))
     }
     for name, differences in different.items():
         shown = "\n".join(f"  {found['id']}: {found['difference']}" for found in differences[:4])
@@ -169,12 +175,15 @@ def assert_same_rows(build: Build, connection: psycopg.Connection, project: Proj
         )
 
 
-def table_differences(build: Build, connection: psycopg.Connection, table: str) -> list[dict[str, str]]:
+def table_differences(
+    build: Build, connection: psycopg.Connection, schema: str, name: str
+) -> list[dict[str, str]]:
     """How Postgres' rows differ from DuckDB's. Values are equal or not; floats may differ in rounding."""
+    table = f'"{schema.removesuffix(NEXT)}"."{name}"'
     kinds = {column: kind for column, kind, *_ in build.connection.execute(f"describe {table}").fetchall()}
     expected = build.connection.execute(f"select * from {table}").fetchall()
     connection.execute("set TimeZone = 'UTC'")
-    cursor = connection.execute(f"select * from {table}")
+    cursor = connection.execute(f'select * from "{schema}"."{name}"')
     actual, columns = cursor.fetchall(), [column.name for column in cursor.description]
     if columns != list(kinds):
         return [{"id": "columns", "difference": f"{columns}, expected {list(kinds)}"}]
@@ -209,7 +218,7 @@ def one_per_time_zone() -> list[int]:
 
 def test_dbt_builds_the_same_tables(demo, demo_on_postgres):
     url, project = demo_on_postgres
-    assert {"reports", "core"} <= {node.schema for node in project.nodes.values()}
+    assert {"reports_next", "core_next"} <= {node.schema for node in project.nodes.values()}
     with psycopg.connect(url) as connection:
         assert_same_rows(demo, connection, project, "demo")
 
@@ -227,20 +236,21 @@ def test_hard_crm_is_the_same(server, demo_on_postgres, seed):
 @pytest.mark.parametrize(
     ("table", "change"),
     [
-        ("reports.rpt_average_deal_size", "total_amount = total_amount + 0.01"),
-        ("core.fct_deal_states", "valid_from = valid_from + interval '1 millisecond'"),
-        ("core.fct_deals", "close_date = close_date + 1"),
-        ("core.dim_owners", "owner_name = owner_name || ' '"),
-        ("core.dim_teams", "parent_team_id = ''"),
-        ("core.fct_deals", "is_won = not is_won"),
+        ("reports_next.rpt_average_deal_size", "total_amount = total_amount + 0.01"),
+        ("core_next.fct_deal_states", "valid_from = valid_from + interval '1 millisecond'"),
+        ("core_next.fct_deals", "close_date = close_date + 1"),
+        ("core_next.dim_owners", "owner_name = owner_name || ' '"),
+        ("core_next.dim_teams", "parent_team_id = ''"),
+        ("core_next.fct_deals", "is_won = not is_won"),
     ],
 )
 def test_one_changed_value_is_seen(demo, demo_on_postgres, table, change):
     url, _ = demo_on_postgres
     with psycopg.connect(url) as connection:
-        assert not table_differences(demo, connection, table)
+        schema, _, name = table.partition(".")
+        assert not table_differences(demo, connection, schema, name)
         connection.execute(f"update {table} set {change} where ctid = (select min(ctid) from {table})")
-        assert table_differences(demo, connection, table)
+        assert table_differences(demo, connection, schema, name)
         connection.rollback()
 
 
