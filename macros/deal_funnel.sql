@@ -6,17 +6,21 @@
   the mart, for deals that reached a step at all (13a). "Now" is the deal row.
     steps  a relation: pipeline_id, position (1, 2, … without holes; the last is Won), stage_id
            ('won' for Won), stage_label, stage_position (in the settings), is_optional, is_won_step
+    deals  the rows of fct_deals to look at
 #}
-{% macro deal_funnel(steps) -%}
+{% macro deal_funnel(steps, deals=ref('fct_deals')) -%}
 with
 
 deals as (
-    select * from {{ ref('fct_deals') }}
+    select * from {{ deals }}
 ),
 
 -- Visits to the pipeline that the deal is in now (13a).
 visits as (
-    select * from {{ ref('fct_deal_stage_visits') }} where is_in_present_pipeline
+    select *
+    from {{ ref('fct_deal_stage_visits') }}
+    where is_in_present_pipeline
+        and deal_id in (select deal_id from deals)
 ),
 
 -- Several won stages are one step, and count only while the deal is won.

@@ -4,13 +4,14 @@
 
   A query with one row per contact and step that it was counted at or skipped: contact_id, position,
   is_counted, is_advanced, is_skipped, is_still_here, time_to_next_ms (NULL = not timed).
-    steps  a relation: position (1, 2, … without holes), stage_id, is_optional (never for position 1)
+    steps     a relation: position (1, 2, … without holes), stage_id, is_optional (never for position 1)
+    contacts  the rows of dim_contacts to look at
 #}
-{% macro lead_journey(steps) -%}
+{% macro lead_journey(steps, contacts=ref('dim_contacts')) -%}
 with
 
 contacts as (
-    select * from {{ ref('dim_contacts') }}
+    select * from {{ contacts }}
 ),
 
 entries as (
@@ -21,6 +22,7 @@ entries as (
         lifecycle_entries.entered_at
     from {{ ref('fct_lifecycle_entries') }} as lifecycle_entries
     inner join {{ steps }} as steps on lifecycle_entries.lifecycle_stage = steps.stage_id
+    where lifecycle_entries.contact_id in (select contact_id from contacts)
 ),
 
 walk_steps as (

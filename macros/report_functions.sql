@@ -197,6 +197,18 @@ where cast(coalesce(close_to, date_to) as date) < cast(coalesce(close_from, date
 
 
 {#
+  The records of a relation whose day lies in the range that is asked for, for functions that do more
+  with each than count it: the query ends with a predicate, to which others can be added.
+#}
+{% macro asked_records(relation, day) -%}
+select *
+    from {{ relation }}
+    where {{ day }} >= (select min(first_day) from buckets)
+        and {{ day }} < (select max(end_day) from buckets)
+{%- endmacro %}
+
+
+{#
   Body of the CTE `spine`: the rows that the report has, each with every bucket. The grouping `none`
   always has its row.
     categories   columns of `records` that make rows of their own

@@ -62,8 +62,13 @@ scope as (
     select * from {{ report_scope() }}
 ),
 
+-- Nobody else walks: on a long past, most contacts were created outside of what is asked for.
+asked_contacts as (
+    {{ asked_records(ref('dim_contacts'), 'created_date') }}
+),
+
 contact_steps as (
-    {{ lead_journey('steps') | indent(4) }}
+    {{ lead_journey('steps', 'asked_contacts') | indent(4) }}
 ),
 
 contacts as (

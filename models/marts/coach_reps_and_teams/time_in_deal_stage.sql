@@ -24,6 +24,10 @@ scope as (
     select * from {{ report_deal_scope() }}
 ),
 
+asked_deals as (
+    {{ asked_records(ref('fct_deals'), 'close_date') }}
+),
+
 -- From core for the medians over deals. The latest visit is the latest of those that are let in.
 visits as (
     select
@@ -33,6 +37,7 @@ visits as (
     where is_in_present_pipeline
         and stage_class in ('open', 'unknown')
         and (open_visit = 'run_ts' or not is_open_visit)
+        and deal_id in (select deal_id from asked_deals)
 ),
 
 -- The whole visit goes to the present owner, or each part of it to whoever held the deal then.

@@ -77,8 +77,16 @@ scope as (
     select * from {{ report_deal_scope() }}
 ),
 
+-- No other deal walks: most are of other pipelines, or were created outside of what is asked for.
+asked_deals as (
+    {{ asked_records(
+        ref('fct_deals'), "case cohort when 'closed' then close_date else created_date end"
+    ) }}
+        and pipeline_id in (select pipeline_id from scope)
+),
+
 deal_steps as (
-    {{ deal_funnel('steps') }}
+    {{ deal_funnel('steps', 'asked_deals') }}
 ),
 
 deals as (
