@@ -61,8 +61,10 @@ def prepare(settings: Settings) -> None:
         note.write_text(f"{FORMAT}\n")
 
 
-def open_build(path: Path, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """Open the build database with the marts attached; one that cannot be read is replaced by an empty one.
+def open_build(
+    path: Path, memory_limit: str | None = None, *, with_marts: bool = True
+) -> duckdb.DuckDBPyConnection:
+    """Open the build database and the marts; one that cannot be read is replaced by an empty one.
 
     It holds the last load, which tells what has been deleted since (K4, K5c), and nothing else that
     could not be built again. Raises DataFolderError if another process has it open.
@@ -71,8 +73,9 @@ def open_build(path: Path, memory_limit: str | None = None) -> duckdb.DuckDBPyCo
     try:
         if memory_limit:
             connection.execute(f"set memory_limit = {literal(memory_limit)}")
-        marts = path.with_name(MARTS_FILE)
-        _open(marts, lambda: attach_marts(connection, marts))
+        if with_marts:
+            marts = path.with_name(MARTS_FILE)
+            _open(marts, lambda: attach_marts(connection, marts))
     except BaseException:
         connection.close()
         raise
@@ -124,20 +127,22 @@ def remove_database(path: Path) -> None:
     Path(f"{path}.wal").unlink(missing_ok=True)
 
 
-def bring_back_marts(settings: Settings, build_id: str) -> bool:
-    """Have the marts of a published build to go on from, as a copy: its readers keep theirs.
+def has_marts(settings: Settings, build_id: str) -> bool:
+    """Whether there are marts of a build to go on from: not yet published, or published."""
+    return settings.marts_path.exists() or published_path(settings, build_id).exists()
 
-    True if they are there now; marts that were never published are left as they are.
-    """
-    if settings.marts_path.exists():
-        return True
-    published = settings.published_dir / f"{build_id}.duckdb"
-    if not published.exists():
-        return False
-    scratch = settings.marts_path.with_suffix(".tmp")
-    shutil.copyfile(published, scratch)
-    os.replace(scratch, settings.marts_path)
-    return True
+
+def bring_back_marts(settings: Settings, build_id: str) -> None:
+    """Have the marts of a published build to go on from, as a copy: its readers keep theirs."""
+    if not settings.marts_path.exists():
+        scratch = settings.marts_path.with_suffix(".tmp")
+        shutil.copyfile(published_path(settings, build_id), scratch)
+        os.replace(scratch, settings.marts_path)
+
+
+def published_path(settings: Settings, build_id: str) -> Path:
+    """The file of a build that has been published."""
+    return settings.published_dir / f"{build_id}.duckdb"
 
 
 def write_anew(path: Path) -> None:
@@ -158,7 +163,7 @@ def write_anew(path: Path) -> None:
 def drop_models(settings: Settings) -> None:
     """Drop everything but the raw tables, so that nothing of an earlier project stays in a build."""
     remove_database(settings.marts_path)
-    with closing(open_build(settings.build_path)) as connection:
+    with closing(open_build(settings.build_path, with_marts=False)) as connection:
         schemas = connection.execute(
             "select schema_name from duckdb_schemas() where database_name = current_database() "
             "and not internal and schema_name not in ('main', 'raw_hubspot')"

@@ -65,7 +65,7 @@ def load_manifest(settings: Settings) -> dict[str, Any]:
     Raises DbtError if the project cannot be parsed.
     """
     folder = settings.dbt_target_dir
-    path = folder / f"manifest-{_project_hash(settings)}.json"
+    path = folder / f"manifest-{project_hash(settings)}.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
@@ -75,22 +75,25 @@ def load_manifest(settings: Settings) -> dict[str, Any]:
 
 
 def compiled_manifest(settings: Settings) -> dict[str, Any]:
-    """The manifest of the last build, with the compiled SQL of every node."""
-    return json.loads((settings.dbt_target_dir / "manifest.json").read_bytes())
+    """The manifest of the project as it is now, with the SQL of every node as a whole build runs it.
 
-
-def compile_project(settings: Settings) -> dict[str, Any]:
-    """The manifest of the project as it is now, with the compiled SQL of every node, without a build.
-
-    Raises DbtError if the project cannot be compiled.
+    Compiled where no whole build has left it. Raises DbtError if the project cannot be compiled.
     """
-    folder = settings.dbt_target_dir
-    path = folder / f"compiled-{_project_hash(settings)}.json"
+    path = _compiled_path(settings)
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
-            _write_manifest(settings, ["compile"], path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.parent):
+            _write_manifest(settings, ["compile", "--full-refresh"], path)
     return json.loads(path.read_bytes())
+
+
+def keep_compiled(settings: Settings) -> None:
+    """Keep the manifest of a whole build, the last command of dbt's, for `compiled_manifest`."""
+    _keep_manifest(_compiled_path(settings))
+
+
+def _compiled_path(settings: Settings) -> Path:
+    return settings.dbt_target_dir / f"compiled-{project_hash(settings)}.json"
 
 
 def write_docs(settings: Settings) -> Path:
@@ -112,9 +115,11 @@ def _write_manifest(settings: Settings, command: Sequence[str], path: Path) -> N
     problems: list[str] = []
     result = _invoke(settings, command, lambda event: _collect_problem(event, problems))
     if not result.success:
-        raise DbtError(
-            f"dbt cannot {command[0]} the project: " + _first(problems or [str(result.exception)])
-        )
+        raise DbtError(f"dbt cannot {command[0]} the project: " + _first(problems or [str(result.exception)]))
+    _keep_manifest(path)
+
+
+def _keep_manifest(path: Path) -> None:
     # Under its own name and in one step: a build rewrites manifest.json while others read.
     scratch = path.with_suffix(".tmp")
     scratch.write_bytes((path.parent / "manifest.json").read_bytes())
@@ -123,7 +128,8 @@ def _write_manifest(settings: Settings, command: Sequence[str], path: Path) -> N
     os.replace(scratch, path)
 
 
-def _project_hash(settings: Settings) -> str:
+def project_hash(settings: Settings) -> str:
+    """Changes with whatever dbt makes the models of."""
     # dbt writes absolute paths into the manifest.
     digest = hashlib.sha256(json.dumps([str(PROJECT_ROOT), settings.engine, _variables(settings)]).encode())
     for source in _SOURCES:
@@ -154,13 +160,19 @@ class _locked:
 class Build:
     """One `dbt build`: iterate over its events, then ask for its results."""
 
-    def __init__(self, settings: Settings, selection: Sequence[str] = ()) -> None:
+    def __init__(
+        self, settings: Settings, selection: Sequence[str] = (), *, only_changes: bool = False
+    ) -> None:
         """`selection` are dbt's arguments, such as `--select`; without any, everything is built.
+
+        `only_changes`: keyed models compute changed records only (macros/incremental.sql).
 
         Unit tests are left out: they test the SQL, not the data, and pytest runs them.
         """
         self._settings = settings
         self._arguments = ["build", "--exclude-resource-type", "unit_test", *selection]
+        if not only_changes:
+            self._arguments.append("--full-refresh")
         self._problems: list[str] = []
         self.results: list[NodeResult] = []
 

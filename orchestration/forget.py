@@ -60,7 +60,7 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
     """
     if not settings.build_path.exists():
         raise ForgetError(f"Nothing has been loaded into {settings.data_dir} yet; run `make run` first.")
-    with closing(data_folder.open_build(settings.build_path)) as build:
+    with closing(data_folder.open_build(settings.build_path, with_marts=False)) as build:
         build.execute("set TimeZone = 'UTC'")
         source, portal_id = _account(build, settings)
         relations = {name: f"raw_hubspot.{name}" for name in TABLES}

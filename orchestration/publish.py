@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 
 from orchestration import published_catalog
-from orchestration.data_folder import MARTS, MARTS_SCHEMAS, open_build
+from orchestration.data_folder import MARTS, MARTS_SCHEMAS, open_build, published_path
 from orchestration.ingest.history import last_forgotten
 from orchestration.ingest.load import load_id
 from orchestration.ingest.values import literal, quoted
@@ -60,7 +60,7 @@ def publish(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     settings.published_dir.mkdir(parents=True, exist_ok=True)
     remove_leftovers(settings)
     build_id = audited_build_id(settings.build_path)
-    path = settings.published_dir / f"{build_id}.duckdb"
+    path = published_path(settings, build_id)
     nodes, functions = published_nodes(manifest), function_nodes(manifest)
     if settings.marts_path.exists():
         with closing(open_build(settings.build_path, settings.memory_limit)) as connection:
@@ -98,18 +98,23 @@ def complete(
     Raises PublishError if tables are missing.
     """
     tables = {f"{node['schema']}.{node['alias']}": node for node in nodes}
-    there = connection.execute(
-        f"select schema_name || '.' || table_name from duckdb_tables() where database_name = '{MARTS}'"
-    ).fetchall()
-    if missing := sorted(tables.keys() - {name for (name,) in there}):
+    there = dict(
+        connection.execute(
+            f"select schema_name || '.' || table_name, 'table' from duckdb_tables() "
+            f"where database_name = '{MARTS}' union all "
+            f"select schema_name || '.' || view_name, 'view' from duckdb_views() "
+            f"where database_name = '{MARTS}' and not internal"
+        ).fetchall()
+    )
+    if missing := sorted(tables.keys() - there.keys()):
         raise PublishError(f"The build lacks {', '.join(missing)}; run the whole job.")
     connection.execute("begin")
-    for (name,) in there:
+    for name, kind in there.items():
         if name not in tables:  # what a killed dbt left, or an older project
             schema, _, table = name.partition(".")
-            connection.execute(f"drop table {MARTS}.{quoted(schema)}.{quoted(table)}")
-    for node in tables.values():
-        for statement in _comments(node, f"{quoted(node['schema'])}.{quoted(node['alias'])}"):
+            connection.execute(f"drop {kind} {MARTS}.{quoted(schema)}.{quoted(table)}")
+    for name, node in tables.items():
+        for statement in _comments(node, there[name], f"{quoted(node['schema'])}.{quoted(node['alias'])}"):
             connection.execute(statement)
     published_catalog.write(connection, manifest)
     connection.execute("commit")
@@ -128,9 +133,9 @@ def _row_counts(path: Path, nodes: Iterable[Mapping[str, Any]]) -> dict[str, int
         return counts
 
 
-def _comments(node: Mapping[str, Any], table: str) -> Iterable[str]:
-    """Statements that store the descriptions of a table and its columns in the database."""
-    yield f"comment on table {table} is {literal(_one_line(node['description']))}"
+def _comments(node: Mapping[str, Any], kind: str, table: str) -> Iterable[str]:
+    """Statements that store the descriptions of a table or view and its columns in the database."""
+    yield f"comment on {kind} {table} is {literal(_one_line(node['description']))}"
     for column in node["columns"].values():
         if column["description"]:
             name = f"{table}.{quoted(column['name'])}"
@@ -219,18 +224,27 @@ def record_verdict(connection: duckdb.DuckDBPyConnection, step: str) -> None:
     connection.execute("insert into audit.passed values (?)", [step])
 
 
+def has_passed(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether models and invariants have passed on the build as it is now."""
+    return not _steps_missing(connection)
+
+
+def _steps_missing(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    try:
+        passed = {step for (step,) in connection.execute("from audit.passed").fetchall()}
+    except duckdb.CatalogException:
+        passed = set()
+    return sorted({"models", "invariants"} - passed)
+
+
 def audited_build_id(build: Path) -> str:
     """The id of the build in the build database. Raises PublishError if it has not passed its checks."""
     if not build.exists():
         raise PublishError(f"There is no build database {build}; run the whole job first.")
     with duckdb.connect(build, read_only=True) as connection:
-        try:
-            passed = {step for (step,) in connection.execute("from audit.passed").fetchall()}
-        except duckdb.CatalogException:
-            passed = set()
-        if missing := {"models", "invariants"} - passed:
+        if missing := _steps_missing(connection):
             raise PublishError(
-                f"The build has not passed its checks ({', '.join(sorted(missing))}) since it last "
+                f"The build has not passed its checks ({', '.join(missing)}) since it last "
                 "changed, so it is not published; run the whole job."
             )
         (build_id,) = connection.execute("select build_id from raw_hubspot._run").fetchone()

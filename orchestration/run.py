@@ -107,7 +107,7 @@ def run_job(settings: Settings, log: RunLog) -> None:
         raise log.failure
     if _was_interrupted(result):
         raise KeyboardInterrupt
-    if not result.success or log.published is None:
+    if not result.success or not (log.published or log.has_nothing_to_do):
         raise RunFailed(_failure_in(result))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # only names: what they need takes seconds to import
     from orchestration.dbt_runs import NodeResult
     from orchestration.ingest.hubspot import SyncSummary
     from orchestration.ingest.load import LoadSummary
+    from orchestration.plan import Plan
     from orchestration.publish import Published
 
 
@@ -39,10 +40,16 @@ class RunLog:
     phases: list[Phase] = field(default_factory=list)
     sync: SyncSummary | None = None
     load: LoadSummary | None = None
+    plan: Plan | None = None
     nodes: Sequence[NodeResult] = ()
     invariants: Sequence[Result] = ()
     published: Published | None = None
     failure: Exception | None = None
+
+    @property
+    def has_nothing_to_do(self) -> bool:
+        """Whether the source is as it was, so that the published build stays as it is."""
+        return self.plan is not None and self.plan.kind.value == "nothing"
 
     @contextmanager
     def phase(self, name: str) -> Iterator[Phase]:

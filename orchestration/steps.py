@@ -12,13 +12,14 @@ from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestration import checks, data_folder, dbt_runs, publish, published_catalog
+from orchestration import checks, data_folder, dbt_runs, plan, publish, published_catalog
 from orchestration.checks.proof import prove as prove_build
 from orchestration.compiled import Project
 from orchestration.engines import engine_of
 from orchestration.ingest.history import SNAPSHOT_COLUMNS, forgotten_in, store_snapshots
 from orchestration.ingest.load import LoadSummary, TableSummary, load
 from orchestration.ingest.sources import read_source
+from orchestration.plan import Kind, Plan
 from orchestration.report_functions import create_functions, function_nodes
 from orchestration.run_log import RunLog
 from orchestration.settings import Settings
@@ -62,7 +63,9 @@ def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
             loaded.append(table)
             log.count(len(loaded), None, table.name)
 
-        with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
+        with closing(
+            data_folder.open_build(settings.build_path, settings.memory_limit, with_marts=False)
+        ) as connection:
             publish.withdraw_verdict(connection)
             summary = load(
                 connection,
@@ -75,38 +78,68 @@ def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
             )
             landed = engine_of(settings).land(connection)
         log.load = summary
-        phase.words = f"{summary.offered:,} rows in {len(loaded)} tables, {summary.rejected:,} rejected{landed}"
+        phase.words = (
+            f"{summary.offered:,} rows in {len(loaded)} tables, {summary.rejected:,} rejected{landed}"
+        )
     return summary
 
 
 def build_models(
     settings: Settings, log: RunLog, node_count: int | None = None, selection: Sequence[str] = ()
 ) -> Iterator[Mapping[str, Any]]:
-    """Build the models and run dbt's tests; yields dbt's event of each as it ends.
+    """Build the models and run dbt's tests; yields dbt's event of each as it ends, if there is one.
 
-    Without a selection everything is built anew. Raises DbtError if a model or a test failed.
+    Without a selection the plan decides whether everything is built, only what changed, or nothing.
+    Raises DbtError if a model or a test failed.
     """
     with log.phase("Models") as phase:
-        if not selection:
-            data_folder.drop_models(settings)
-            engine_of(settings).begin_build()
-        with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
-            publish.withdraw_verdict(connection)
-        build = dbt_runs.Build(settings, selection)
+        made = log.plan = prepare_build(settings, bool(selection))
+        if made.kind is Kind.NOTHING:
+            phase.words = made.reason
+            return
+        only_changes = made.kind is Kind.CHANGES and not selection
+        build = dbt_runs.Build(settings, selection, only_changes=only_changes)
         for number, event in enumerate(build.events(), start=1):
             log.count(number, node_count, event["data"]["node_info"]["node_name"])
             yield event
         log.nodes = build.results
+        if not selection and not only_changes:
+            dbt_runs.keep_compiled(settings)
+        engine = engine_of(settings)
+        functions, manifest = function_nodes(engine.marts_manifest), dbt_runs.compiled_manifest(settings)
         with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
-            fetched = engine_of(settings).fetch(connection)
+            fetched = engine.fetch(connection)
             if not selection:
-                create_functions(connection, function_nodes(engine_of(settings).marts_manifest))
-                published_catalog.record_tests(
-                    connection, build.results, dbt_runs.compiled_manifest(settings)
-                )
+                create_functions(connection, functions)
+                published_catalog.record_tests(connection, build.results, manifest)
                 publish.record_verdict(connection, "models")
         kinds = Counter(result.kind for result in build.results)
-        phase.words = f"{kinds['model'] + kinds['seed']} built, {kinds['test']} dbt tests passed{fetched}"
+        phase.words = (
+            f"{kinds['model'] + kinds['seed']} built, {kinds['test']} dbt tests passed{fetched}; "
+            f"{made.kind.value}, because {made.reason}"
+        )
+
+
+def prepare_build(settings: Settings, is_part: bool) -> Plan:
+    """Plan the build, and bring the build database and the marts into the state that it begins with."""
+
+    def open_build(**options: bool):
+        return closing(data_folder.open_build(settings.build_path, settings.memory_limit, **options))
+
+    with open_build(with_marts=False) as connection:
+        basis = plan.read_basis(connection)
+        made = Plan(Kind.CHANGES, "asked for by hand") if is_part else plan.make_plan(connection, settings)
+        if made.kind is Kind.NOTHING:
+            return made
+        plan.forget_basis(connection)
+    if made.kind is Kind.EVERYTHING:
+        data_folder.drop_models(settings)
+        engine_of(settings).begin_build()
+    elif basis and data_folder.has_marts(settings, basis["build_id"]):
+        data_folder.bring_back_marts(settings, basis["build_id"])
+    with open_build(with_marts=False) as connection:
+        publish.withdraw_verdict(connection)
+    return made
 
 
 def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
@@ -123,6 +156,8 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
             if not broken:
                 published_catalog.record_invariants(connection, results)
                 publish.record_verdict(connection, "invariants")
+                if publish.has_passed(connection):
+                    plan.write_basis(connection, settings)
         log.invariants = results
         yield from results
         if broken:

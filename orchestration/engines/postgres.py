@@ -40,7 +40,7 @@ class Postgres(Engine):
 
     def begin_build(self) -> None:
         """Empty all schemas of the build but the raw one; dbt's grants need the role."""
-        dbt_runs.compile_project(on_duckdb(self.settings))  # while nobody has the build database open
+        dbt_runs.compiled_manifest(on_duckdb(self.settings))  # while nobody has the build database open
         with self._server() as server:
             postgres_publication.ensure_reader(server)
             with server.transaction():
@@ -86,7 +86,7 @@ class Postgres(Engine):
 
     @cached_property
     def marts_manifest(self) -> dict[str, Any]:
-        return dbt_runs.compile_project(on_duckdb(self.settings))
+        return dbt_runs.compiled_manifest(on_duckdb(self.settings))
 
     @contextmanager
     def _server(self) -> Iterator[psycopg.Connection]:

@@ -3,6 +3,8 @@ select
     source,
     portal_id,
     load_id,
+    follows_load_id,
+    follows_run_ts,
     run_ts,
     time_zone,
     company_currency,
