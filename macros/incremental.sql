@@ -52,9 +52,9 @@
 #}
 {% macro is_in_a_night() -%}
     {%- if model.config.materialized == 'view' -%}
-        {{- return(load_relation(this) is not none and not should_full_refresh()) -%}
+        {{- return(load_relation(this) is not none and not should_full_refresh()) -}}
     {%- endif -%}
-    {{- return(is_incremental()) -%}
+    {{- return(is_incremental()) -}}
 {%- endmacro %}
 
 
