@@ -55,13 +55,11 @@ due_states as (
     select
         window_days.window_id,
         states.deal_id,
+        states.valid_from,
         states.amount,
         states.valid_from < window_days.begin_at as is_at_begin,
         window_days.lapses_at > window_days.end_at
-        and (states.valid_to is null or states.valid_to >= window_days.end_at) as is_at_end,
-        row_number() over (
-            partition by window_days.window_id, states.deal_id order by states.valid_from desc
-        ) as recency
+        and (states.valid_to is null or states.valid_to >= window_days.end_at) as is_at_end
     from states
     inner join window_days on states.close_date = window_days.day
     where states.deal_status = 'open'
@@ -77,7 +75,7 @@ due_deals as (
         deal_id,
         max(case when is_at_begin then amount end) as begin_amount,
         -- At E, or when the deal left for the last time (14d).
-        max(case when recency = 1 then amount end) as last_amount,
+        {{ latest('amount', 'valid_from') }} as last_amount,
         max(case when is_at_end then 1 else 0 end) = 1 as is_at_end
     from due_states
     group by window_id, deal_id

@@ -16,6 +16,16 @@
 {% endmacro %}
 
 
+{# The column of int_deal_property_versions that holds the values of a property of a deal's state (H10). #}
+{% macro deal_version_value(property) %}
+{{- return({
+    'amount': 'number_value',
+    'hs_deal_stage_probability': 'number_value',
+    'closedate': 'instant_value',
+}.get(property, 'text_value')) -}}
+{% endmacro %}
+
+
 {#
   Probability that counts, 0…1: the class of the stage comes first, then the deal's own probability,
   then the stage's; a stage that is unknown has none (17d, 19a).

@@ -139,3 +139,32 @@ generate_series(cast({{ first_day }} as timestamp), cast({{ last_day }} as times
 {# An aggregate: texts joined by commas in the order of another column; NULLs are left out. #}
 {% macro joined_texts(text, position) %}{{ return(adapter.dispatch('joined_texts')(text, position)) }}{% endmacro %}
 {% macro default__joined_texts(text, position) %}string_agg({{ text }}, ',' order by {{ position }}){% endmacro %}
+
+{#
+  How a mart is kept that only spells out what core holds: where columns are read by themselves, not at
+  all, so that nobody writes, publishes and reads many times what it says.
+#}
+{% macro spelled_out() %}{{ return(adapter.dispatch('spelled_out')()) }}{% endmacro %}
+{% macro default__spelled_out() %}table{% endmacro %}
+{% macro duckdb__spelled_out() %}view{% endmacro %}
+
+{#
+  In a select list, over a window from the first row up to the present one: the last value that was set.
+  A row sets one where `number` is not NULL, which grows along the window; the value set may be NULL.
+  Postgres knows no IGNORE NULLS, but can collect what was set.
+#}
+{% macro value_in_force(value, number, window) %}{{ return(adapter.dispatch('value_in_force')(value, number, window)) }}{% endmacro %}
+{% macro default__value_in_force(value, number, window) -%}
+case
+    when last_value(case when {{ number }} is not null then {{ value }} is not null end ignore nulls) over {{ window }}
+        then last_value({{ value }} ignore nulls) over {{ window }}
+end
+{%- endmacro %}
+{% macro postgres__value_in_force(value, number, window) -%}
+(array_agg({{ value }}) filter (where {{ number }} is not null) over {{ window }})[count({{ number }}) over {{ window }}]
+{%- endmacro %}
+
+{# An aggregate: the value of the row whose `order_by` is the greatest; neither of them is NULL. #}
+{% macro latest(value, order_by) %}{{ return(adapter.dispatch('latest')(value, order_by)) }}{% endmacro %}
+{% macro default__latest(value, order_by) %}max_by({{ value }}, {{ order_by }}){% endmacro %}
+{% macro postgres__latest(value, order_by) %}(array_agg({{ value }} order by {{ order_by }} desc))[1]{% endmacro %}

@@ -2,17 +2,19 @@
   Report 17, historical snapshots, reconstructed from history: one definition for the mart (standard
   dates) and the function (the dates that are asked for).
 
-  A query with one row per snapshot date and combination of `keys` that is not empty: snapshot_date,
-  the keys, deal_count, total_amount, weighted_amount, unknown_count. The snapshot of a day is the
-  state at its end (today's: at run_ts), so a state is in the snapshots from the day on which it
-  begins to the day before the one on which it ends.
+  A query with one row per combination of `keys` and stretch of snapshot dates in which its measures
+  are constant and not zero: first_date (the first snapshot that shows them), next_date (the first one
+  that no longer does; NULL: all later ones do), the keys, deal_count, total_amount, weighted_amount,
+  unknown_count. The snapshot of a day is the state at its end (today's: at run_ts), so a state is in
+  the snapshots from the day on which it begins to the day before the one on which it ends.
     dates  a relation with snapshot_date, unique, none after the day of run_ts
     keys   what to add up by: {name: expression over snapshot_deals}
     where  which states to look at, as a condition on fct_deal_states
 
-  No row per deal and date: what enters and leaves is added up per key and date, and runs on.
+  No row per deal and date, nor per key and date: what enters and leaves is added up per key and date,
+  and runs on. A level holds for many dates, which `snapshots_shown` spells out where they are read.
 #}
-{% macro historical_snapshots(dates, keys, where='true') -%}
+{% macro snapshot_levels(dates, keys, where='true') -%}
 {%- set key_names = keys.keys() | join(', ') -%}
 {%- set measures = ['deal_count', 'total_amount', 'weighted_amount', 'unknown_count'] -%}
 with
@@ -118,25 +120,34 @@ levels as (
         {%- for measure in measures %}
         sum({{ measure }}) over so_far as {{ measure }},
         {%- endfor %}
-        lead(snapshot_date) over (partition by {{ key_names }} order by snapshot_date) as next_date
+        lead(snapshot_date) over in_order as next_date
     from moved
-    window so_far as (partition by {{ key_names }} order by snapshot_date)
+    window in_order as (partition by {{ key_names }} order by snapshot_date),
+    so_far as (partition by {{ key_names }} order by snapshot_date rows between unbounded preceding and current row)
 )
 
 select
-    dates.snapshot_date,
-    {%- for name in keys %}
-    levels.{{ name }},
-    {%- endfor %}
-    cast(levels.deal_count as bigint) as deal_count,
-    cast(levels.total_amount as decimal(38, 2)) as total_amount,
-    cast(levels.weighted_amount as decimal(38, 2)) as weighted_amount,
-    cast(levels.unknown_count as bigint) as unknown_count
+    snapshot_date as first_date,
+    next_date,
+    {{ key_names }},
+    cast(deal_count as bigint) as deal_count,
+    cast(total_amount as decimal(38, 2)) as total_amount,
+    cast(weighted_amount as decimal(38, 2)) as weighted_amount,
+    cast(unknown_count as bigint) as unknown_count
 from levels
+where deal_count + unknown_count > 0
+{%- endmacro %}
+
+
+{# A query with one row per level and date of `dates` that shows it: snapshot_date and all of the level. #}
+{% macro snapshots_shown(levels, dates) -%}
+select
+    dates.snapshot_date,
+    levels.*
+from {{ levels }} as levels
 inner join {{ dates }} as dates
-    on dates.snapshot_date >= levels.snapshot_date
+    on dates.snapshot_date >= levels.first_date
     and (levels.next_date is null or dates.snapshot_date < levels.next_date)
-where levels.deal_count + levels.unknown_count > 0
 {%- endmacro %}
 
 

@@ -37,6 +37,11 @@ INSTANTS = [
     *("1969-12-31 23:59:59.9995+00", "1970-01-01 00:00:00.000999+00", "0024-01-01 00:00:00+00"),
     *("2026-03-29 00:59:59.999999+00", "2026-03-29 01:00:00.123+00", "2400-02-29 12:00:00+00", None),
 ]
+# What sets a value, to NULL too, and what sets none.
+SET_AND_CLEARED = [
+    *[("cast(null as bigint)", "cast(null as varchar)"), ("1", "'x'"), ("null", "null"), ("2", "null")],
+    *[("null", "null"), ("3", "'a'"), ("null", "null"), ("4", "'b'")],
+]
 
 Values = list[tuple[str, ...]]
 
@@ -90,6 +95,12 @@ def cases() -> Iterator[tuple[str, Values]]:
         "{{ days_between('a', 'b') }}",
         columns(column("date", ["2026-10-30"]), column("date", ["2028-03-02"])),
     )
+    yield (
+        "{{ value_in_force('b', 'a', '(order by n rows between unbounded preceding and current row)') }}",
+        SET_AND_CLEARED,
+    )
+    yield "(select {{ latest('b', 'a') }} from given)", [("1", "'x'"), ("3", "'a'"), ("2", "'z'")]
+    yield "'{{ spelled_out() }}' in ('table', 'view')", column("varchar", ["a"])
     for zone in ZONES:
         yield f"{{{{ local_date('a', \"'{zone}'\") }}}}", column("timestamptz", instants_around(zone))
         yield f"{{{{ raw_midnight('a', \"'{zone}'\") }}}}", column("date", days_around(zone))

@@ -3,7 +3,7 @@
 with
 
 deals as (
-    select * from {{ ref('int_deals_judged') }}
+    select * from {{ ref('fct_deals') }}
 ),
 
 histories as (

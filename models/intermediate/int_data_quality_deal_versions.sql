@@ -14,11 +14,7 @@ gaps as (
 ),
 
 versions as (
-    select
-        *,
-        max(version_number) over (partition by deal_id, property_name) as last_version_number
-    from {{ ref('int_deal_property_versions') }}
-    where property_name in ({{ deal_state_properties(quoted=true) }})
+    select * from {{ ref('int_deal_property_versions') }}
 ),
 
 -- H3: the first version is taken to say what held before it. Where older ones are lost (H4), that is
@@ -41,7 +37,7 @@ differing as (
     select versions.deal_id, versions.property_name
     from versions
     inner join deals on versions.deal_id = deals.deal_id
-    where versions.version_number = versions.last_version_number
+    where versions.next_changed_at is null
         and case versions.property_name
             when 'pipeline' then versions.text_value is distinct from deals.pipeline_id
             when 'dealstage' then versions.text_value is distinct from deals.stage_id

@@ -2,7 +2,7 @@
 with
 
 deals as (
-    select * from {{ ref('int_deals_judged') }}
+    select * from {{ ref('fct_deals') }}
 ),
 
 owners as (
@@ -13,31 +13,25 @@ pipelines as (
     select * from {{ ref('stg_hubspot__pipelines') }} where object_type = 'deal'
 ),
 
-settings as (
-    select * from {{ ref('int_run_settings') }}
-),
-
 judged as (
     select
         deals.*,
-        deals.owner_id is not null and owners.owner_id is null as has_unknown_owner,
-        pipelines.pipeline_id is null as has_unknown_pipeline,
-        deals.deal_currency_code <> settings.company_currency and deals.hs_exchange_rate is null as lacks_rate
+        deals.owner_id <> 'none' and owners.owner_id is null as has_unknown_owner,
+        pipelines.pipeline_id is null as has_unknown_pipeline
     from deals
-    cross join settings
     left join owners on deals.owner_id = owners.owner_id
     left join pipelines on deals.pipeline_id = pipelines.pipeline_id
 ),
 
 findings as (
     select 'no_date' as issue, 'createdate' as column_name, deal_id, deal_status from judged
-    where deal_created_at is null
+    where created_at is null
     union all
     select 'no_date', 'closedate', deal_id, deal_status from judged
-    where closedate is null
+    where close_at is null
     union all
     select 'no_owner', 'hubspot_owner_id', deal_id, deal_status from judged
-    where owner_id is null
+    where owner_id = 'none'
     union all
     select 'unknown_owner', 'hubspot_owner_id', deal_id, deal_status from judged
     where has_unknown_owner
@@ -46,7 +40,7 @@ findings as (
     where company_amount is null
     union all
     select 'missing_rate', 'hs_exchange_rate', deal_id, deal_status from judged
-    where lacks_rate and company_amount is not null
+    where has_missing_rate and company_amount is not null
     union all
     select 'unknown_pipeline', 'pipeline', deal_id, deal_status from judged
     where has_unknown_pipeline

@@ -1,5 +1,6 @@
 -- What the versions of a deal say that somebody changed, and its creation: all rows of report 12 but
 -- those that no version records (lapses), before the deal's state tells what each one means.
+{{ config(materialized='view') }}
 with
 
 deals as (

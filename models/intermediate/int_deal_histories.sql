@@ -7,19 +7,27 @@ deals as (
 ),
 
 versions as (
-    select * from {{ ref('int_deal_property_versions') }}
+    select * from {{ ref('stg_hubspot__deal_property_history') }}
+),
+
+settings as (
+    select * from {{ ref('int_run_settings') }}
 ),
 
 histories as (
     select
-        deal_id,
-        min(case when property_name = 'dealstage' then changed_at end) as first_stage_at,
-        count(distinct case when property_name = 'deal_currency_code' then text_value end) as currency_count,
+        versions.deal_id,
+        min(case when versions.property_name = 'dealstage' then versions.changed_at end) as first_stage_at,
+        min(case when versions.property_name = 'deal_currency_code' then versions.value end) as first_currency,
+        max(case when versions.property_name = 'deal_currency_code' then versions.value end) as last_currency,
         {%- for property in deal_state_properties() %}
-        max(case when property_name = '{{ property }}' then 1 else 0 end) as {{ property }}_flag{{ ',' if not loop.last }}
+        max(case when versions.property_name = '{{ property }}' then 1 else 0 end) as {{ property }}_flag{{ ',' if not loop.last }}
         {%- endfor %}
     from versions
-    group by deal_id
+    cross join settings
+    where versions.changed_at < settings.run_ts
+        and versions.property_name in ({{ deal_state_properties(quoted=true) }}, 'deal_currency_code')
+    group by versions.deal_id
 ),
 
 final as (
@@ -28,7 +36,7 @@ final as (
         deals.deal_created_at,
         -- r0 (H3); without any stage version the present stage holds from the creation on (H5).
         coalesce(histories.first_stage_at, deals.deal_created_at) as first_stage_at,
-        coalesce(histories.currency_count, 0) > 1 as has_changed_currency,
+        coalesce(histories.first_currency <> histories.last_currency, false) as has_changed_currency,
         {%- for property in deal_state_properties() %}
         coalesce(histories.{{ property }}_flag, 0) = 1 as has_{{ property }}_versions{{ ',' if not loop.last }}
         {%- endfor %}

@@ -1,5 +1,6 @@
 -- Every version that changes the amount, close date or pipeline of a deal, in its order: several at
 -- one timestamp are several rows (12j). Values before the creation only say how the deal began (H8).
+{{ config(materialized='view') }}
 with
 
 versions as (

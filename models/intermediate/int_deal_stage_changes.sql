@@ -1,5 +1,6 @@
 -- Every version that changes a deal's stage, or its outcome by a change of pipeline alone (12i), named
 -- as report 12 names it (12a, 12b). A deal that begins closed was won or lost at its creation (12c).
+{{ config(materialized='view') }}
 with
 
 entries as (
@@ -8,10 +9,6 @@ entries as (
 
 stages as (
     select * from {{ ref('int_stage_pairs_resolved') }}
-),
-
-versions as (
-    select * from {{ ref('int_deal_property_versions') }}
 ),
 
 resolved as (
@@ -47,8 +44,6 @@ changes as (
         case when is_pipeline_only then 'pipeline' else 'dealstage' end as property,
         case when is_pipeline_only then old_pipeline_id else old_stage_id end as old_value,
         case when is_pipeline_only then pipeline_id else stage_id end as new_value,
-        case when is_pipeline_only then pipeline_version_number else stage_version_number end
-            as version_number,
         case
             -- An unknown class counts as open here (P4).
             when old_deal_status is distinct from deal_status
@@ -70,24 +65,20 @@ changes as (
 
 final as (
     select
-        changes.deal_id,
-        changes.entry_number,
-        changes.entered_at as changed_at,
-        changes.category,
-        changes.property,
-        changes.old_value,
-        changes.new_value,
-        changes.deal_status,
-        changes.stage_pipeline_id,
-        changes.stage_id,
-        changes.stage_label,
-        versions.source_type,
-        versions.updated_by_user_id
+        deal_id,
+        entry_number,
+        entered_at as changed_at,
+        category,
+        property,
+        old_value,
+        new_value,
+        deal_status,
+        stage_pipeline_id,
+        stage_id,
+        stage_label,
+        source_type,
+        updated_by_user_id
     from changes
-    left join versions
-        on changes.deal_id = versions.deal_id
-        and changes.property = versions.property_name
-        and changes.version_number = versions.version_number
 )
 
 select * from final

@@ -13,60 +13,101 @@ present as (
 ),
 
 versions as (
-    select
-        versions.deal_id,
-        versions.version_number,
-        versions.changed_at,
-        versions.next_changed_at,
-        versions.text_value as stage_id,
-        deals.deal_created_at
+    select versions.*, deals.deal_created_at
     from {{ ref('int_deal_property_versions') }} as versions
     inner join deals on versions.deal_id = deals.deal_id
-    where versions.property_name = 'dealstage'
+    where versions.property_name in ('dealstage', 'pipeline')
 ),
 
 stages as (
     -- Of the versions before the creation only the last one is left, unless another replaces it there.
-    select deal_id, version_number, greatest(changed_at, deal_created_at) as entered_at, stage_id
+    select
+        deal_id,
+        version_number,
+        greatest(changed_at, deal_created_at) as entered_at,
+        text_value as stage_id,
+        source_type,
+        updated_by_user_id
     from versions
-    where changed_at >= deal_created_at
-        or next_changed_at is null
-        or next_changed_at > deal_created_at
+    where property_name = 'dealstage'
+        and (
+            changed_at >= deal_created_at
+            or next_changed_at is null
+            or next_changed_at > deal_created_at
+        )
     union all
-    select deal_id, 0 as version_number, deal_created_at as entered_at, stage_id
+    select deal_id, 0, deal_created_at, text_value, null, null
     from versions
-    where version_number = 1
+    where property_name = 'dealstage'
+        and version_number = 1
         and changed_at > deal_created_at
     union all
-    select present.deal_id, 0 as version_number, present.deal_created_at as entered_at, present.stage_id
+    select present.deal_id, 0, present.deal_created_at, present.stage_id, null, null
     from present
     inner join deals on present.deal_id = deals.deal_id
     where not deals.has_dealstage_versions
 ),
 
-pipelines as (
-    select deal_id, value_number, valid_from, text_value as pipeline_id
-    from {{ ref('int_deal_property_values') }}
+observed_pipelines as (
+    select
+        *,
+        lag(version_number) over versions_in_order is null as is_first,
+        lag(text_value) over versions_in_order as previous_pipeline_id
+    from versions
     where property_name = 'pipeline'
+        and valid_from is not null
+    window versions_in_order as (partition by deal_id order by version_number)
+),
+
+pipelines as (
+    select deal_id, version_number, valid_from, text_value as pipeline_id, source_type, updated_by_user_id
+    from observed_pipelines
+    where is_first
+        or text_value is distinct from previous_pipeline_id
+    union all
+    select present.deal_id, 0, present.deal_created_at, present.pipeline_id, null, null
+    from present
+    inner join deals on present.deal_id = deals.deal_id
+    where not deals.has_pipeline_versions
 ),
 
 events as (
-    select deal_id, entered_at, 1 as is_stage, version_number as stage_number, null as pipeline_number
+    select
+        deal_id,
+        entered_at,
+        1 as is_stage,
+        version_number as stage_number,
+        null as pipeline_number,
+        stage_id,
+        null as pipeline_id,
+        source_type,
+        updated_by_user_id
     from stages
     union all
-    select deal_id, valid_from as entered_at, 0 as is_stage, null as stage_number, value_number as pipeline_number
+    select
+        deal_id,
+        valid_from,
+        0,
+        null,
+        version_number,
+        null,
+        pipeline_id,
+        source_type,
+        updated_by_user_id
     from pipelines
 ),
 
--- Numbers grow with time, so that a running maximum is the number in force. A pipeline comes first at
--- its instant: with nothing after it there, it changed alone.
+-- A pipeline comes first at its instant: with nothing after it there, it changed alone.
 carried as (
     select
         deal_id,
         entered_at,
         is_stage,
-        max(stage_number) over events_so_far as stage_number,
-        max(pipeline_number) over events_so_far as pipeline_number,
+        stage_number,
+        source_type,
+        updated_by_user_id,
+        {{ value_in_force('stage_id', 'stage_number', 'events_so_far') }} as stage_id,
+        {{ value_in_force('pipeline_id', 'pipeline_number', 'events_so_far') }} as pipeline_id,
         lead(entered_at) over events_in_order as next_entered_at
     from events
     window events_in_order as (partition by deal_id order by entered_at, is_stage, stage_number),
@@ -79,26 +120,18 @@ carried as (
 
 final as (
     select
-        carried.deal_id,
-        row_number() over (
-            partition by carried.deal_id order by carried.entered_at, carried.stage_number
-        ) as entry_number,
-        carried.entered_at,
-        coalesce(pipelines.pipeline_id, 'none') as pipeline_id,
-        coalesce(stages.stage_id, 'none') as stage_id,
-        carried.stage_number as stage_version_number,
-        carried.pipeline_number as pipeline_version_number,
-        carried.is_stage = 0 as is_pipeline_only
+        deal_id,
+        row_number() over (partition by deal_id order by entered_at, is_stage, stage_number) as entry_number,
+        entered_at,
+        coalesce(pipeline_id, 'none') as pipeline_id,
+        coalesce(stage_id, 'none') as stage_id,
+        is_stage = 0 as is_pipeline_only,
+        source_type,
+        updated_by_user_id
     from carried
-    left join stages
-        on carried.deal_id = stages.deal_id
-        and carried.stage_number = stages.version_number
-    left join pipelines
-        on carried.deal_id = pipelines.deal_id
-        and carried.pipeline_number = pipelines.value_number
-    where carried.is_stage = 1
-        or carried.next_entered_at is null
-        or carried.next_entered_at > carried.entered_at
+    where is_stage = 1
+        or next_entered_at is null
+        or next_entered_at > entered_at
 )
 
 select * from final

@@ -1,4 +1,5 @@
 -- Present values of a deal (H6: its row, not its history) and what follows from them.
+{{ config(materialized='view') }}
 with
 
 deals as (

@@ -55,9 +55,11 @@ first_close_dates as (
 recorded_changes as (
     select
         recorded.*,
-        states.state_number,
         states.deal_status,
         states.close_date,
+        states.company_amount,
+        states.stage_pipeline_id,
+        states.stage_id,
         case
             when recorded.category is not null then recorded.category
             when auto_close_dates.deal_id is not null then 'auto_close_date'
@@ -84,7 +86,6 @@ recorded_changes as (
 changes as (
     select
         deal_id,
-        state_number,
         changed_at,
         change_category as category,
         property,
@@ -100,8 +101,9 @@ changes as (
             else close_date
         end as frame_date,
         coalesce(version_status, deal_status) as deal_status,
-        version_stage_pipeline_id,
-        version_stage_id,
+        company_amount,
+        coalesce(version_stage_pipeline_id, stage_pipeline_id) as stage_pipeline_id,
+        coalesce(version_stage_id, stage_id) as stage_id,
         source_type,
         updated_by_user_id
     from recorded_changes
@@ -110,7 +112,6 @@ changes as (
     -- millisecond before, so that it falls on that day (12f).
     select
         states.deal_id,
-        states.state_number,
         dates.ends_at - interval '1 millisecond',
         'lapsed',
         'closedate',
@@ -121,8 +122,9 @@ changes as (
         null,
         states.close_date,
         states.deal_status,
-        null,
-        null,
+        states.company_amount,
+        states.stage_pipeline_id,
+        states.stage_id,
         null,
         null
     from states
@@ -156,7 +158,7 @@ final as (
         dated.change_number,
         dated.old_value,
         dated.new_value,
-        states.company_amount as deal_amount,
+        dated.company_amount as deal_amount,
         dated.delta_amount,
         dated.delta_days,
         case when dated.category in ('won', 'lost') then dated.changed_date else dated.frame_date end
@@ -169,12 +171,9 @@ final as (
         dated.updated_by_user_id as changed_by_user_id,
         coalesce(users.owner_id, 'user:' || dated.updated_by_user_id, 'none') as changed_by_owner_id
     from dated
-    inner join states
-        on dated.deal_id = states.deal_id
-        and dated.state_number = states.state_number
     left join stages
-        on coalesce(dated.version_stage_pipeline_id, states.stage_pipeline_id) = stages.pipeline_id
-        and coalesce(dated.version_stage_id, states.stage_id) = stages.stage_id
+        on dated.stage_pipeline_id = stages.pipeline_id
+        and dated.stage_id = stages.stage_id
     left join users on dated.updated_by_user_id = users.user_id
 )
 

@@ -4,8 +4,8 @@ changes as (
     select * from {{ ref('int_deal_state_changes') }}
 ),
 
-property_values as (
-    select * from {{ ref('int_deal_property_values') }}
+histories as (
+    select * from {{ ref('int_deal_histories') }}
 ),
 
 deals as (
@@ -20,6 +20,8 @@ settings as (
     select * from {{ ref('int_run_settings') }}
 ),
 
+-- A property without any version: its present value all along (H5), except for the probability, which
+-- then is the stage's (17d).
 valued as (
     select
         changes.deal_id,
@@ -30,36 +32,39 @@ valued as (
         changes.is_pipeline_unknown,
         changes.is_amount_unknown,
         changes.is_hs_manual_forecast_category_unknown,
-        coalesce(pipeline_values.text_value, 'none') as pipeline_id,
-        coalesce(dealstage_values.text_value, 'none') as stage_id,
-        amount_values.number_value as amount,
-        closedate_values.instant_value as close_at,
-        coalesce(hubspot_owner_id_values.text_value, 'none') as owner_id,
-        coalesce(hs_manual_forecast_category_values.text_value, '(No category)') as forecast_category,
-        hs_deal_stage_probability_values.number_value as own_probability
+        {%- for property, column in deal_state_properties().items() if property != 'hs_deal_stage_probability' %}
+        case when histories.has_{{ property }}_versions then changes.{{ property }} else deals.{{ column }} end as {{ property }},
+        {%- endfor %}
+        changes.hs_deal_stage_probability as own_probability,
+        deals.hs_exchange_rate
     from changes
-    {%- for property in deal_state_properties() %}
-    left join property_values as {{ property }}_values
-        on changes.deal_id = {{ property }}_values.deal_id
-        and changes.{{ property }}_number = {{ property }}_values.value_number
-        and {{ property }}_values.property_name = '{{ property }}'
-    {%- endfor %}
+    inner join histories on changes.deal_id = histories.deal_id
+    inner join deals on changes.deal_id = deals.deal_id
+),
+
+named as (
+    select
+        valued.*,
+        coalesce(pipeline, 'none') as pipeline_id,
+        coalesce(dealstage, 'none') as stage_id,
+        coalesce(hubspot_owner_id, 'none') as owner_id,
+        coalesce(hs_manual_forecast_category, '(No category)') as forecast_category
+    from valued
 ),
 
 -- At the deal's present rate, so that movements show business and not currency (P9, P11).
 judged as (
     select
-        valued.*,
+        named.*,
         stages.stage_pipeline_id,
         stages.stage_class,
         stages.deal_status,
-        {{ money('valued.amount', 'deals.hs_exchange_rate') }} as company_amount,
-        {{ deal_probability('stages.deal_status', 'valued.own_probability', 'stages.stage_probability') }} as probability
-    from valued
-    inner join deals on valued.deal_id = deals.deal_id
+        {{ money('named.amount', 'named.hs_exchange_rate') }} as company_amount,
+        {{ deal_probability('stages.deal_status', 'named.own_probability', 'stages.stage_probability') }} as probability
+    from named
     inner join stages
-        on valued.pipeline_id = stages.pipeline_id
-        and valued.stage_id = stages.stage_id
+        on named.pipeline_id = stages.pipeline_id
+        and named.stage_id = stages.stage_id
 ),
 
 final as (
@@ -79,8 +84,8 @@ final as (
         judged.company_amount,
         {{ money('judged.company_amount', 'judged.probability') }} as weighted_amount,
         {{ amount_band('judged.company_amount') }} as amount_band,
-        judged.close_at,
-        {{ local_date('judged.close_at', 'settings.time_zone') }} as close_date,
+        judged.closedate as close_at,
+        {{ local_date('judged.closedate', 'settings.time_zone') }} as close_date,
         judged.owner_id,
         judged.forecast_category,
         judged.own_probability,

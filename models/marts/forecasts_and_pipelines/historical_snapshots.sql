@@ -72,8 +72,8 @@ other_dates as (
     select snapshot_date from dates where not is_stored
 ),
 
-reconstructed as (
-    {{ historical_snapshots(
+levels as (
+    {{ snapshot_levels(
         'other_dates',
         {
             'owner_id': 'owner_id',
@@ -89,8 +89,12 @@ reconstructed as (
     ) }}
 ),
 
+reconstructed as (
+    {{ snapshots_shown('levels', 'other_dates') | indent(4) }}
+),
+
 snapshots as (
-    select * from reconstructed
+    select * exclude (first_date, next_date) from reconstructed
     union all by name
     select
         stored.snapshot_date,

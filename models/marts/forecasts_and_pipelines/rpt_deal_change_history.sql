@@ -1,3 +1,4 @@
+{{ config(materialized=spelled_out()) }}
 with
 
 changes as (

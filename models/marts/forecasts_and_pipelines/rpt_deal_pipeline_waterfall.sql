@@ -1,7 +1,7 @@
 with
 
 lines as (
-    select * from {{ ref('int_deal_waterfall_lines') }}
+    select * from {{ ref('fct_deal_waterfall_lines') }}
 ),
 
 deals as (

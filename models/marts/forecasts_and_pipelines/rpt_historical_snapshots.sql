@@ -1,3 +1,4 @@
+{{ config(materialized=spelled_out()) }}
 with
 
 dates as (
@@ -20,21 +21,17 @@ stages as (
     select * from {{ ref('dim_stages') }}
 ),
 
+levels as (
+    select * from {{ ref('fct_snapshot_levels') }}
+),
+
 -- What was kept at the time is not computed again (K7).
 other_dates as (
     select snapshot_date from dates where not is_stored
 ),
 
 reconstructed as (
-    {{ historical_snapshots('other_dates', {
-        'owner_id': 'owner_id',
-        'pipeline_id': 'pipeline_id',
-        'stage_pipeline_id': 'stage_pipeline_id',
-        'stage_id': 'stage_id',
-        'forecast_category': 'forecast_category',
-        'amount_band': 'amount_band',
-        'deal_status': 'deal_status',
-    }) }}
+    {{ snapshots_shown('levels', 'other_dates') | indent(4) }}
 ),
 
 snapshots as (
