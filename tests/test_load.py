@@ -468,6 +468,7 @@ def test_loading_the_same_twice_gives_the_same_tables(folder):
         teams=[{"id": "1", "name": "A"}],
     )
     folder.load(tables)
+    folder.load(tables)  # from now on the load before is the same one too
     once = folder.raw_tables()
     kept = folder.kept_rows("property_versions"), folder.kept_rows("owners")
     folder.load(tables)
@@ -479,7 +480,7 @@ def test_a_failure_half_way_leaves_the_old_tables(folder, monkeypatch):
     folder.load(crm(), DAY_1)
     before = folder.raw_tables()
 
-    def fail(self) -> None:
+    def fail(*_) -> None:
         raise duckdb.IOException("No space left on device")
 
     monkeypatch.setattr(load_module._LoadStep, "write_run", fail)

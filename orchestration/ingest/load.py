@@ -25,12 +25,12 @@ import yaml
 
 from orchestration.ingest import values
 from orchestration.ingest.accept import Accepted, accept, create_reject_tables
+from orchestration.ingest.changes import CHANGES_TABLES, Changes
 from orchestration.ingest.contract import (
     DEFAULT_CALL_DISPOSITIONS,
     KEPT_HISTORIES,
     KEPT_SNAPSHOTS,
     TABLES,
-    TEXT,
     Table,
 )
 from orchestration.ingest.delivery import Delivery, LoadError, Unreadable, python_rows
@@ -45,6 +45,7 @@ NO_PORTAL = "default"  # the portal of a source without an account table
 _UNSAID_SETTINGS = {
     *("postgres_url", "on_failure", "data_dir", "hubspot_token"),
     *("viewer_host", "viewer_port", "viewer_user_header", "viewer_access_file"),
+    *("memory_limit", "full_refresh"),
 }
 
 
@@ -350,6 +351,10 @@ class _LoadStep:
         owner = self.execute("select source, portal_id from raw_hubspot._run").fetchone()
         return owner == (self.settings.source, self.portal_id)
 
+    def load_before(self) -> tuple[str, datetime]:
+        """The load that the raw tables come from, and its run_ts."""
+        return self.execute("select load_id, run_ts from raw_hubspot._run").fetchone()
+
     def loaded_before(self) -> dict[str, int]:
         """Rows per table that the last load accepted."""
         if not self.follows_own_load():
@@ -408,52 +413,44 @@ class _LoadStep:
                 history.add_states(accepted, self.now)
 
     def replace_raw(self, history: KeptHistory) -> None:
-        follows = self.follows_own_load()
+        """All tables of `raw_hubspot`, and what of them has changed since the load before."""
         self.execute("create schema if not exists raw_hubspot")
+        follows = self.follows_own_load()
+        changes = Changes(self.connection, compares=follows)
         for name, table in TABLES.items():
             if name in KEPT_HISTORIES:
-                rows = self.history_rows(table, history)
+                changes.replace_by_query(name, self.history_rows(table, history))
             elif name in KEPT_SNAPSHOTS:
-                rows = self.kept_rows(table, history)
+                changes.replace_by_query(name, self.kept_rows(table, history))
             elif name in self.accepted:
-                rows = self.delivered_rows(table)
-                complete = not self.delivery.says_deletions
-                if table.is_object and complete and follows and self.has_raw(name):
-                    rows = f"{rows} union all by name {self.deleted_rows(table)}"
+                complete = table.is_object and not self.delivery.says_deletions
+                changes.replace(
+                    table,
+                    self.accepted[name].relation,
+                    self.delivered_columns(table),
+                    deleted_at=_instant(self.now) if complete else None,
+                )
             elif name == "call_dispositions":
-                rows = self.default_call_dispositions()
+                changes.replace_by_query(name, self.default_call_dispositions())
             else:
-                rows = f"select {_typed_columns(table, dict.fromkeys(table.columns, 'null'))} where false"
-            self.execute(f"create or replace table raw_hubspot.{name} as {rows}")
-        self.replace_own_tables(history, follows)
+                nothing = _typed_columns(table, dict.fromkeys(table.columns, "null"))
+                changes.replace_by_query(name, f"select {nothing} where false")
+        self.replace_own_tables(history, changes, follows)
+        changes.write()
 
-    def delivered_rows(self, table: Table) -> str:
-        """Query of the rows of this load; those without `_loaded_at` get its instant (H12)."""
-        return (
-            f"select * exclude (__row) replace (coalesce(_loaded_at, {_instant(self.now)}) as _loaded_at) "
-            f"from {self.accepted[table.name].relation}"
-        )
-
-    def deleted_rows(self, table: Table) -> str:
-        """Query of the records that the source no longer has: files are complete (K4)."""
-        accepted = self.accepted[table.name]
-        before = {row[0] for row in self.execute(f"describe raw_hubspot.{table.name}").fetchall()}
-        # An older contract may not have known a column, or known it as the account's own text.
-        kinds = table.columns | dict.fromkeys(accepted.custom, TEXT)
-        listed = ", ".join(
-            f"try_cast({quoted(column)} as {values.SQL_TYPES[kind]}) as {quoted(column)}"
-            for column, kind in kinds.items()
-            if column in before and column != "hard_deleted_at"
-        )
-        return (
-            f"select {listed}, coalesce(hard_deleted_at, {_instant(self.now)}) as hard_deleted_at "
-            f"from raw_hubspot.{table.name} where id not in (select id from {accepted.relation})"
-        )
+    def delivered_columns(self, table: Table) -> dict[str, str]:
+        """The columns of a table of this load; a missing `_loaded_at` is its instant (H12)."""
+        columns = [*table.columns, *self.accepted[table.name].custom]
+        return {column: quoted(column) for column in columns} | {
+            "_loaded_at": f"coalesce(_loaded_at, {_instant(self.now)})"
+        }
 
     def kept_rows(self, table: Table, history: KeptHistory) -> str:
         """Query of the rows as delivered, else as they last were, and of those once seen and gone (K2)."""
         if table.name in self.accepted:
-            there = self.delivered_rows(table)
+            columns = self.delivered_columns(table).items()
+            listed = ", ".join(f"{value} as {quoted(column)}" for column, value in columns)
+            there = f"select {listed} from {self.accepted[table.name].relation}"
         else:
             there = history.current_states(table)
         return f"{there} union all by name {history.gone_states(table)}"
@@ -473,31 +470,28 @@ class _LoadStep:
         )
         return f"select {columns} from (values {rows}) as defaults (id, label)"
 
-    def replace_own_tables(self, history: KeptHistory, follows: bool) -> None:
+    def replace_own_tables(self, history: KeptHistory, changes: Changes, follows: bool) -> None:
         """The tables with an underscore: what is known about this load and kept beside it."""
         for name, rows in {
             "_rejected_rows": "select * from rejected_rows",
             "_rejected_values": "select * from rejected_values",
             "_history_gaps": history.gaps(),
             "_stored_snapshots": history.stored_snapshots(),
+            "_available_columns": self.available_columns(),
         }.items():
-            self.execute(f"create or replace table raw_hubspot.{name} as {rows}")
-        self.write_available_columns()
+            changes.replace_by_query(name, rows)
+        before = self.load_before() if follows else (None, None)
         self.write_sync_log(follows)
-        self.write_run()
+        self.write_run(*before)
 
-    def write_available_columns(self) -> None:
-        """K11: the delivered columns, whatever they hold."""
-        self.execute(
-            "create or replace table raw_hubspot._available_columns (table_name varchar, column_name varchar)"
-        )
+    def available_columns(self) -> str:
+        """Query of the delivered columns, whatever they hold (K11)."""
         rows = ", ".join(
             f"({literal(name)}, {literal(column)})"
             for name, accepted in self.accepted.items()
             for column in accepted.delivered
         )
-        if rows:
-            self.execute(f"insert into raw_hubspot._available_columns values {rows}")
+        return f"select * from (values {rows}) as available (table_name, column_name)"
 
     def write_sync_log(self, follows: bool) -> None:
         """A row per table and load of this source and portal."""
@@ -517,8 +511,8 @@ class _LoadStep:
         )
         self.execute(f"insert into raw_hubspot._sync_log values {rows}")
 
-    def write_run(self) -> None:
-        """The one row that says what this build is made of."""
+    def write_run(self, follows_load_id: str | None, follows_run_ts: datetime | None) -> None:
+        """The one row that says what this build is made of, and which load's tables it was compared with."""
         settings = {k: v for k, v in asdict(self.settings).items() if k not in _UNSAID_SETTINGS}
         self.execute(
             """
@@ -528,6 +522,8 @@ class _LoadStep:
                 cast($source as varchar) as source,
                 cast($portal_id as varchar) as portal_id,
                 cast($load_id as varchar) as load_id,
+                cast($follows_load_id as varchar) as follows_load_id,
+                cast($follows_run_ts as timestamptz) as follows_run_ts,
                 cast($run_ts as timestamptz) as run_ts,
                 cast($time_zone as varchar) as time_zone,
                 cast($company_currency as varchar) as company_currency,
@@ -541,6 +537,8 @@ class _LoadStep:
             """,
             {
                 "load_id": self.load_id,
+                "follows_load_id": follows_load_id,
+                "follows_run_ts": follows_run_ts,
                 "source": self.settings.source,
                 "portal_id": self.portal_id,
                 "run_ts": self.run_ts,
@@ -569,7 +567,8 @@ class _LoadStep:
 
     def drop_temporary_tables(self) -> None:
         relations = [accepted.relation for accepted in self.accepted.values()]
-        for name in (*relations, "rejected_rows", "rejected_values", "fresh_versions", *FORGOTTEN_LISTS):
+        others = ("rejected_rows", "rejected_values", "fresh_versions", *FORGOTTEN_LISTS, *CHANGES_TABLES)
+        for name in (*relations, *others):
             self.execute(f"drop table if exists temp.{name}")
 
 

@@ -1,0 +1,2 @@
+select table_name
+from {{ source('hubspot', '_changed_tables') }}
