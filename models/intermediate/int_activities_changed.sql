@@ -1,56 +1,99 @@
+{#- Of each type, the instants that its models hold against run_ts. -#}
+{% set instants = {
+    'call': ['hs_timestamp', 'hs_createdate', 'created_at'],
+    'meeting': ['hs_meeting_start_time', 'hs_timestamp', 'hs_createdate', 'created_at'],
+    'task': ['hs_timestamp', 'hs_task_completion_date', 'hs_createdate', 'created_at', 'updated_at'],
+    'email': ['hs_timestamp', 'hs_createdate', 'created_at'],
+    'note': ['created_at'],
+} %}
 -- The activities that a night computes anew: those of which the source has changed anything since the
--- build before, those of changed records, people and owners, and those to which time has come.
+-- build before, those of owners that have changed and of records whose name or place in the population
+-- may have, and those to which time has come.
 with
 
-records as (
+changed_records as (
     select * from {{ ref('stg_hubspot__changed_records') }}
-),
-
-associations as (
-    select from_type as activity_type, from_id as activity_id, to_type as record_type, to_id as record_id
-    from {{ ref('stg_hubspot__associations') }}
-    union all
-    select to_type as activity_type, to_id as activity_id, from_type as record_type, from_id as record_id
-    from {{ ref('stg_hubspot__associations') }}
-),
-
-activities as (
-    {% for types in ['calls', 'meetings', 'tasks', 'emails', 'notes'] -%}
-    select activity_type, activity_id, owner_id, created_at, activity_at, start_at, due_at, completed_at
-    from {{ ref('int_' ~ types ~ '_as_activities') }}
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
 ),
 
 settings as (
     select * from {{ ref('int_run_settings') }}
 ),
 
+deals as (
+    select * from {{ ref('int_deals_changed') }}
+),
+
+activities as (
+    {% for type in instants -%}
+    select '{{ type }}' as activity_type, {{ type }}_id as activity_id, owner_id
+    from {{ ref('stg_hubspot__' ~ type ~ 's') }}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+come_of_time as (
+    {% for type, columns in instants.items() -%}
+    select '{{ type }}' as activity_type, activities.{{ type }}_id as activity_id
+    from {{ ref('stg_hubspot__' ~ type ~ 's') }} as activities
+    cross join settings
+    where
+        {%- for column in columns %}
+        {{ 'or ' if not loop.first }}activities.{{ column }} between settings.follows_run_ts and settings.run_ts
+        {%- endfor %}
+    union all
+    {% endfor -%}
+    select 'task' as activity_type, versions.task_id as activity_id
+    from {{ ref('stg_hubspot__task_property_history') }} as versions
+    cross join settings
+    where versions.changed_at between settings.follows_run_ts and settings.run_ts
+),
+
+-- Contacts and companies that were created in the future, until now, count from now on.
+records as (
+    select object_type as record_type, record_id from changed_records
+    where object_type in ('contact', 'company')
+    union
+    select 'deal' as record_type, deal_id as record_id from deals
+    {%- for type, plural in {'contact': 'contacts', 'company': 'companies'}.items() %}
+    union
+    select '{{ type }}' as record_type, {{ plural }}.{{ type }}_id as record_id
+    from {{ ref('stg_hubspot__' ~ plural) }} as {{ plural }}
+    cross join settings
+    where coalesce({{ plural }}.createdate, {{ plural }}.created_at)
+        between settings.follows_run_ts and settings.run_ts
+    {%- endfor %}
+),
+
+associations as (
+    select * from {{ ref('stg_hubspot__associations') }}
+),
+
 final as (
     select object_type as activity_type, record_id as activity_id
-    from records
+    from changed_records
     where object_type in ('call', 'meeting', 'task', 'email', 'note')
     union
-    select associations.activity_type, associations.activity_id
+    select associations.from_type as activity_type, associations.from_id as activity_id
     from associations
     inner join records
-        on associations.record_type = records.object_type
-        and associations.record_id = records.record_id
-    where associations.activity_type in ('call', 'meeting', 'task', 'email', 'note')
+        on associations.to_type = records.record_type
+        and associations.to_id = records.record_id
+    where associations.from_type in ('call', 'meeting', 'task', 'email', 'note')
+    union
+    select associations.to_type as activity_type, associations.to_id as activity_id
+    from associations
+    inner join records
+        on associations.from_type = records.record_type
+        and associations.from_id = records.record_id
+    where associations.to_type in ('call', 'meeting', 'task', 'email', 'note')
     union
     select activities.activity_type, activities.activity_id
     from activities
-    inner join records on activities.owner_id = records.record_id
-    where records.object_type = 'owner'
+    inner join changed_records
+        on changed_records.object_type = 'owner'
+        and activities.owner_id = changed_records.record_id
     union
-    select activities.activity_type, activities.activity_id
-    from activities
-    inner join settings
-        on activities.created_at between settings.follows_run_ts and settings.run_ts
-        or activities.activity_at between settings.follows_run_ts and settings.run_ts
-        or activities.start_at between settings.follows_run_ts and settings.run_ts
-        or activities.due_at between settings.follows_run_ts and settings.run_ts
-        or activities.completed_at between settings.follows_run_ts and settings.run_ts
+    select activity_type, activity_id from come_of_time
 )
 
 select * from final

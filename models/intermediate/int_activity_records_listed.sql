@@ -5,7 +5,7 @@
 with
 
 records as (
-    select * from {{ ref('bridge_activity_records') }}
+    select * from {{ changed(ref('bridge_activity_records'), ['activity_type', 'activity_id']) }}
 ),
 
 settings as (

@@ -1,8 +1,9 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 -- When the present owner of a contact was assigned: the last time the owner value became that
 -- owner; without such a version, HubSpot's own date. Saving the same owner again starts nothing;
 -- A to B and back to A starts at the second A (6a).
 with contacts as (
-    select * from {{ ref('int_contacts_in_population') }}
+    select * from {{ changed(ref('int_contacts_in_population'), 'contact_id') }}
 ),
 
 last_changes as (

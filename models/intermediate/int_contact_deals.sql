@@ -3,21 +3,17 @@
 -- is one pair here (P14).
 with
 
-associations as (
-    select * from {{ ref('stg_hubspot__associations') }}
-),
-
 final as (
     select
         from_id as contact_id,
         to_id as deal_id
-    from associations
+    from {{ changed(ref('stg_hubspot__associations'), 'contact_id', columns='from_id') }}
     where from_type = 'contact' and to_type = 'deal'
     union
     select
         to_id as contact_id,
         from_id as deal_id
-    from associations
+    from {{ changed(ref('stg_hubspot__associations'), 'contact_id', columns='to_id') }}
     where to_type = 'contact' and from_type = 'deal'
 )
 

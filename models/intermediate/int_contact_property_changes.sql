@@ -1,8 +1,9 @@
+{{ config(materialized='view') }}
 -- Versions of contact properties before run_ts (H1) in their order (H7), equal neighbours
 -- collapsed (H10). The first version always stays, so that a property has rows here exactly when
 -- it has any history. contact_id is the id under which HubSpot kept the version (P2).
 with versions as (
-    select * from {{ ref('stg_hubspot__contact_property_history') }}
+    select * from {{ changed(ref('stg_hubspot__contact_property_history'), 'contact_id') }}
 ),
 
 settings as (

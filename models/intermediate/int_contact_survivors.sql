@@ -7,7 +7,7 @@ with recursive merged as (
 ),
 
 contacts as (
-    select * from {{ ref('int_contacts_in_population') }}
+    select contact_id from {{ ref('int_contacts_in_population') }}
 ),
 
 followed as (

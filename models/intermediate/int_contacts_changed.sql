@@ -1,26 +1,17 @@
+{# The recursion ends on cycles too: union keeps each pair once. #}
 -- The contacts that a night computes anew: those of which the source has changed anything since the
--- build before, those that others were merged into, those of changed deals, activities, threads and
--- owners, and those to which time has come.
-with
+-- build before, those of changed owners, deals, activities and chats, those to which time has come, and
+-- all that were merged into one another with them, as they share one history (P2).
+with recursive merged as (
+    select * from {{ ref('int_contacts_merged') }}
+),
 
-records as (
+changed_records as (
     select * from {{ ref('stg_hubspot__changed_records') }}
 ),
 
-activities as (
-    select activity_type as object_type, activity_id as record_id from {{ ref('int_activities_changed') }}
-    union
-    select object_type, record_id from records where object_type = 'deal'
-),
-
-associations as (
-    select from_id as contact_id, to_type as record_type, to_id as record_id
-    from {{ ref('stg_hubspot__associations') }}
-    where from_type = 'contact'
-    union all
-    select to_id as contact_id, from_type as record_type, from_id as record_id
-    from {{ ref('stg_hubspot__associations') }}
-    where to_type = 'contact'
+settings as (
+    select * from {{ ref('int_run_settings') }}
 ),
 
 contacts as (
@@ -35,52 +26,92 @@ threads as (
     select * from {{ ref('stg_hubspot__conversation_threads') }}
 ),
 
-settings as (
-    select * from {{ ref('int_run_settings') }}
+messages as (
+    select * from {{ ref('stg_hubspot__conversation_messages') }}
+),
+
+associations as (
+    select * from {{ ref('stg_hubspot__associations') }}
+),
+
+records as (
+    select activity_type as record_type, activity_id as record_id from {{ ref('int_activities_changed') }}
+    union all
+    select 'deal' as record_type, deal_id as record_id from {{ ref('int_deals_changed') }}
 ),
 
 touched as (
     select record_id as contact_id
-    from records
+    from changed_records
     where object_type = 'contact'
     union
-    select associations.contact_id
+    select associations.from_id as contact_id
     from associations
-    inner join activities
-        on associations.record_type = activities.object_type
-        and associations.record_id = activities.record_id
+    inner join records
+        on associations.to_type = records.record_type
+        and associations.to_id = records.record_id
+    where associations.from_type = 'contact'
+    union
+    select associations.to_id as contact_id
+    from associations
+    inner join records
+        on associations.from_type = records.record_type
+        and associations.from_id = records.record_id
+    where associations.to_type = 'contact'
+    union
+    select contacts.contact_id
+    from contacts
+    inner join changed_records
+        on changed_records.object_type = 'owner'
+        and contacts.owner_id = changed_records.record_id
     union
     select threads.contact_id
     from threads
-    inner join records on threads.thread_id = records.record_id
-    where records.object_type = 'conversation_thread'
+    inner join changed_records
+        on changed_records.object_type = 'conversation_thread'
+        and threads.thread_id = changed_records.record_id
+    union
+    select threads.contact_id
+    from threads
+    cross join settings
+    left join messages on threads.thread_id = messages.thread_id
+    where threads.created_at between settings.follows_run_ts and settings.run_ts
+        or messages.created_at between settings.follows_run_ts and settings.run_ts
     union
     select contacts.contact_id
     from contacts
-    inner join records on contacts.owner_id = records.record_id
-    where records.object_type = 'owner'
-    union
-    select contacts.contact_id
-    from contacts
-    inner join settings
-        on coalesce(contacts.createdate, contacts.created_at)
-        between settings.follows_run_ts and settings.run_ts
+    cross join settings
+    where contacts.createdate between settings.follows_run_ts and settings.run_ts
+        or contacts.created_at between settings.follows_run_ts and settings.run_ts
+        or contacts.hs_sa_first_engagement_date between settings.follows_run_ts and settings.run_ts
     union
     select versions.contact_id
     from versions
-    inner join settings on versions.changed_at between settings.follows_run_ts and settings.run_ts
+    cross join settings
+    where versions.changed_at between settings.follows_run_ts and settings.run_ts
 ),
 
+-- Up to those that others were merged into, and down again to all that were merged into these.
 survivors as (
+    select contact_id from touched
+    union
     select merged.survivor_id as contact_id
-    from {{ ref('int_contacts_merged') }} as merged
-    inner join touched on merged.merged_contact_id = touched.contact_id
+    from survivors
+    inner join merged on survivors.contact_id = merged.merged_contact_id
+),
+
+relatives as (
+    select contact_id from survivors
+    union
+    select merged.merged_contact_id as contact_id
+    from relatives
+    inner join merged on relatives.contact_id = merged.survivor_id
 ),
 
 final as (
-    select contact_id from touched where contact_id is not null
-    union
-    select contact_id from survivors
+    select contact_id
+    from relatives
+    where contact_id is not null
 )
 
 select * from final

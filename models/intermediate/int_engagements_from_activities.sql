@@ -6,7 +6,7 @@ with activities as (
 ),
 
 contacts_of_activities as (
-    select * from {{ ref('bridge_activity_records') }}
+    select * from {{ changed(ref('bridge_activity_records'), 'contact_id', columns='record_id') }}
     where record_type = 'contact'
 ),
 
@@ -52,7 +52,7 @@ dated as (
         task_changes.changed_at as engaged_at,
         task_changes.task_status as description
     from activities
-    inner join task_changes on activities.activity_id = task_changes.task_id
+    inner join task_changes on activities.activity_id = task_changes.activity_id
     where
         activities.activity_type = 'task'
         and task_changes.task_status in ('IN_PROGRESS', 'COMPLETED')
@@ -65,11 +65,11 @@ dated as (
         activities.status as description
     from activities
     left join task_changes
-        on activities.activity_id = task_changes.task_id and task_changes.version_number = 1
+        on activities.activity_id = task_changes.activity_id and task_changes.version_number = 1
     where
         activities.activity_type = 'task'
         and activities.is_completed
-        and task_changes.task_id is null
+        and task_changes.activity_id is null
 ),
 
 final as (

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 -- HubSpot's stored first engagement while it belongs to the present assignment, else ours (6b).
 with assignments as (
-    select * from {{ ref('int_contact_assignments') }}
+    select * from {{ changed(ref('int_contact_assignments'), 'contact_id') }}
 ),
 
 recomputed as (

@@ -3,7 +3,7 @@
 -- Joined on contact and owner, then the earliest: no range join to blow up on contacts with very many
 -- activities.
 with assignments as (
-    select * from {{ ref('int_contact_assignments') }}
+    select * from {{ changed(ref('int_contact_assignments'), 'contact_id') }}
 ),
 
 engagements as (

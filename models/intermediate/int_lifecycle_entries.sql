@@ -2,11 +2,11 @@
 -- Each time a contact entered a lifecycle stage, under the id it then had; without any history, the
 -- present stage from the creation on (5b-4).
 with survivors as (
-    select * from {{ ref('int_contact_survivors') }}
+    select * from {{ changed(ref('int_contact_survivors'), 'contact_id') }}
 ),
 
 contacts as (
-    select * from {{ ref('int_contacts_dated') }}
+    select contact_id, lifecyclestage, contact_created_at from {{ ref('int_contacts_dated') }}
 ),
 
 settings as (

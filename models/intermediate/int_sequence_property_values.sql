@@ -1,7 +1,8 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 -- What is known of a contact's sequences: every change of the four properties or, for a property
 -- without any history, its present value, which then held all along (H5: changed_at is NULL).
 with contacts as (
-    select * from {{ ref('int_contacts_in_population') }}
+    select * from {{ changed(ref('int_contacts_in_population'), 'contact_id') }}
 ),
 
 changes as (

@@ -8,11 +8,11 @@ with tasks as (
 
 completions as (
     select
-        task_id,
+        activity_id as task_id,
         max(changed_at) as last_completed_at
     from {{ ref('int_task_status_changes') }}
     where task_status = 'COMPLETED'
-    group by task_id
+    group by activity_id
 ),
 
 dated as (

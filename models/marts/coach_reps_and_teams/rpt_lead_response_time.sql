@@ -1,7 +1,8 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 with
 
 engagements as (
-    select * from {{ ref('fct_first_engagements') }}
+    select * from {{ changed(ref('fct_first_engagements'), 'contact_id') }}
 ),
 
 missing_inputs as (

@@ -1,7 +1,8 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key=['activity_type', 'activity_id']) }}
 with
 
 activities as (
-    select * from {{ ref('fct_activities') }} where is_on_timeline
+    select * from {{ changed(ref('fct_activities'), ['activity_type', 'activity_id']) }} where is_on_timeline
 ),
 
 records as (

@@ -1,5 +1,6 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 with contacts as (
-    select * from {{ ref('int_contacts_in_population') }}
+    select * from {{ changed(ref('int_contacts_in_population'), 'contact_id') }}
 ),
 
 owners as (

@@ -1,5 +1,6 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key=['activity_type', 'activity_id']) }}
 with activities as (
-    select * from {{ ref('int_activities_in_population') }}
+    select * from {{ changed(ref('int_activities_in_population'), ['activity_type', 'activity_id']) }}
 ),
 
 owners as (

@@ -1,9 +1,10 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 with engagements as (
     select * from {{ ref('int_first_engagements_chosen') }}
 ),
 
 contacts as (
-    select * from {{ ref('dim_contacts') }}
+    select * from {{ changed(ref('dim_contacts'), 'contact_id') }}
 ),
 
 business_days as (

@@ -1,9 +1,10 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 -- What became of each contact: engaged by its owner (5a-1), and its deals. Only deals that are not
 -- older than the contact are its conversion (5a-3).
 with
 
 contacts as (
-    select * from {{ ref('dim_contacts') }}
+    select * from {{ changed(ref('dim_contacts'), 'contact_id') }}
 ),
 
 contact_deals as (

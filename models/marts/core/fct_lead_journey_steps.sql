@@ -1,7 +1,8 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 with
 
 contacts as (
-    select * from {{ ref('dim_contacts') }}
+    select * from {{ changed(ref('dim_contacts'), 'contact_id') }}
 ),
 
 stages as (
@@ -19,7 +20,7 @@ steps as (
 ),
 
 contact_steps as (
-    {{ lead_journey('steps') | indent(4) }}
+    {{ lead_journey('steps', changed(ref('dim_contacts'), 'contact_id')) | indent(4) }}
 ),
 
 final as (

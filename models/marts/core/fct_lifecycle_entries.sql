@@ -1,5 +1,6 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 with entries as (
-    select * from {{ ref('int_lifecycle_entries') }}
+    select * from {{ changed(ref('int_lifecycle_entries'), 'contact_id') }}
 ),
 
 settings as (
