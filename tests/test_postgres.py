@@ -98,7 +98,8 @@ def demo_on_postgres(server, demo, tmp_path_factory) -> Iterator[tuple[str, Proj
         with environment(libpq_environment(url)):
             for _ in DbtBuild(settings).events():
                 pass
-        yield url, Project.from_manifest(compiled_manifest(settings))
+            project = Project.from_manifest(compiled_manifest(settings))
+        yield url, project
 
 
 @contextmanager

@@ -66,9 +66,7 @@ def reader(home) -> Iterator[psycopg.Connection]:
 def build(builder: psycopg.Connection, build_id: str, deals: int = 3) -> str:
     """A build of so many deals that is ready to be published."""
     with builder.transaction():
-        renew_schemas(
-            builder, ["raw_hubspot", "staging", "intermediate", "seeds", "core_next", "reports_next"]
-        )
+        renew_schemas(builder, [*BUILD_SCHEMAS, "core_next", "reports_next"])
         for table in ("raw_hubspot.deals", "intermediate.int_deals", "reports_next.rpt_deals"):
             builder.execute(
                 f"create table {table} as select n as deal_id from generate_series(1, {deals}) as n"

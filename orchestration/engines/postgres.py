@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 
 from orchestration import data_folder, dbt_runs, publish, published_catalog
-from orchestration.engines import Engine, on_duckdb, postgres_publication
+from orchestration.engines import Engine, on_duckdb, postgres_functions, postgres_publication
 from orchestration.engines.postgres_copy import RAW, copy_schema, fetch_schema, in_utc, replace_table
 from orchestration.engines.postgres_publication import BUILD_SCHEMAS, MARTS, NEXT
 from orchestration.settings import SettingsError
@@ -69,12 +69,14 @@ class Postgres(Engine):
             postgres_publication.prune(server, self.settings.keep_builds, oldest)
 
     def _complete(self, server: psycopg.Connection) -> None:
-        manifest = self.marts_manifest  # before the build is opened: dbt opens it too
+        # Before the build is opened: dbt may open it too.
+        own, manifest = dbt_runs.compiled_manifest(self.settings), self.marts_manifest
         with closing(data_folder.open_build(self.settings.build_path)) as build, in_utc(server):
             published_catalog.write(build, manifest)
             for table in _WRITTEN_BY_PROOF:
                 schema, _, name = table.partition(".")
                 replace_table(build, server, table, schema + NEXT, name)
+            postgres_functions.create_functions(server, own)
 
     def roll_back(self) -> tuple[Path, Path]:
         with self._server() as server:

@@ -28,7 +28,6 @@ calls as (
         buckets.bucket_start,
         facts.activity_id,
         facts.activity_date,
-        facts.owner_id,
         facts.is_connected,
         facts.duration_ms
     from {{ ref('fct_activities') }} as facts
