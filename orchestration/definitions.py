@@ -1,7 +1,7 @@
 """What Dagster loads: all definitions of the project.
 
-Belongs here: nothing but the assembly. Reading the manifest, parsed first where it is missing or
-stale, is all that happens at import.
+Belongs here: nothing but the assembly. Importing does nothing; where Dagster loads the definitions, the
+manifest is read, and parsed first if it is missing or stale.
 """
 
 from __future__ import annotations
@@ -46,4 +46,7 @@ def build_defs(
     )
 
 
-defs = build_defs()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster` finds in this module. A run makes its own, with its own log."""
+    return build_defs()
