@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cache
@@ -45,12 +45,15 @@ def compiled_project(variables: str = "{}") -> Project:
 
 
 @cache
-def compiled_manifest(variables: str = "{}") -> dict:
-    """dbt's manifest, compiled with these variables (JSON); once per state of its sources."""
+def compiled_manifest(variables: str = "{}", prepare: Callable[[Path], None] | None = None) -> dict:
+    """dbt's manifest, compiled with these variables (JSON); once per state of its sources.
+
+    `prepare` is given the folder in which dbt finds the build's databases; without it they are empty.
+    """
     folder = Path(tempfile.gettempdir()) / f"sales_reports_compiled_{os.getuid()}"
-    target = folder / _content_hash(variables)
+    target = folder / "-".join([_content_hash(variables), *([prepare.__name__] if prepare else [])])
     if not (target / "manifest.json").exists():
-        _compile(target, variables)
+        _compile(target, variables, prepare)
     return json.loads((target / "manifest.json").read_text())
 
 
@@ -64,10 +67,12 @@ def _content_hash(variables: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _compile(target: Path, variables: str) -> None:
+def _compile(target: Path, variables: str, prepare: Callable[[Path], None] | None) -> None:
     """Run `dbt compile` into a folder that appears all at once."""
     target.parent.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=target.parent))
+    if prepare:
+        prepare(scratch)
     command = [Path(sys.executable).parent / "dbt", "compile", "--target", "duckdb"]
     command += ["--project-dir", PROJECT_ROOT, "--profiles-dir", PROJECT_ROOT]
     command += ["--target-path", scratch, "--log-path", scratch, "--vars", variables, "--quiet"]
@@ -107,19 +112,25 @@ class Build:
 def load_crm(tables: Mapping[str, list[Row]], **options) -> Build:
     """A build of one CRM with nothing built yet. For the options see `build_marts`."""
     variables = json.dumps(options.pop("variables", {}), sort_keys=True)
-    connection = duckdb.connect(config={"threads": 1})
-    connection.execute(f"attach ':memory:' as {DATABASE}")
-    connection.execute(f"use {DATABASE}")
-    connection.execute("set TimeZone = 'UTC'")
+    connection = empty_database()
     load_rows(
         connection,
         tables,
-        _settings(options),
+        run_settings(options),
         now=options.get("run_ts") or datetime(2026, 7, 1, tzinfo=UTC),
         history_path=":memory:",
         fill_required=True,
     )
     return Build(connection, compiled_project(variables))
+
+
+def empty_database() -> duckdb.DuckDBPyConnection:
+    """A database in memory under the name that compiled SQL knows."""
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute(f"attach ':memory:' as {DATABASE}")
+    connection.execute(f"use {DATABASE}")
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
 
 
 def write_marts(connection: duckdb.DuckDBPyConnection, target: Path, manifest: Mapping) -> None:
@@ -153,7 +164,8 @@ def build_marts(
     return build.ensure(*(build.project.nodes if marts is None else marts))
 
 
-def _settings(options: Mapping[str, object]) -> Settings:
+def run_settings(options: Mapping[str, object]) -> Settings:
+    """The settings of a run from options as `build_marts` takes them."""
     values = dict(options)
     if "company_currency" in values:
         values["currency"] = values.pop("company_currency")

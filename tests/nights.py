@@ -1,0 +1,161 @@
+"""Nights without dbt: a CRM that changes at random, and builds that compute what changed.
+
+Belongs here: how a CRM becomes the one of the next night, the project as dbt compiles it for a build that
+follows another one, and how such a build is made in a database in memory. What has to hold afterwards
+stands in test_incremental.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from orchestration.compiled import Node, Project, build_nodes
+from orchestration.data_folder import attach_marts
+from orchestration.ingest.contract import TABLES
+from tests.crm_generator import HardCrm
+from tests.harness import DATABASE, compiled_manifest, compiled_project, empty_database, load_crm
+
+HOURS_OF_A_NIGHT = (0, 1, 24, 24, 24 * 40)
+
+
+# --- CRMs -----------------------------------------------------------------------------------------
+
+
+class Nights:
+    """A hard CRM as it was some nights ago, and as it is after each of them."""
+
+    def __init__(self, crm: HardCrm, rng: random.Random) -> None:
+        self.rng = rng
+        self.whole = crm
+        self.settings = dict(crm.settings)
+        self.settings["run_ts"] -= timedelta(hours=sum(HOURS_OF_A_NIGHT))
+        self.tables = {name: copy.deepcopy(rows) for name, rows in crm.tables.items()}
+        self.absent: dict[str, list[dict]] = {name: [] for name in self.tables}
+        for name in self.tables:
+            if name != "account":
+                self._take_out(name, self.rng.choice([0, 0.1, 0.3]))
+
+    def next(self) -> None:
+        """Let a night pass: rows come late, go, and change, each to a value that occurs in its column."""
+        self.settings["run_ts"] += timedelta(hours=self.rng.choice(HOURS_OF_A_NIGHT))
+        for name, rows in self.tables.items():
+            if name == "account" or self.rng.random() < 0.4:
+                continue
+            came = [row for row in self.absent[name] if self.rng.random() < 0.3]
+            self.absent[name] = [row for row in self.absent[name] if not any(row is one for one in came)]
+            rows += came
+            self._take_out(name, self.rng.choice([0, 0, 0.05]))
+            for row in rows:
+                if self.rng.random() < 0.05:
+                    self._edit(name, row)
+
+    def _take_out(self, name: str, share: float) -> None:
+        stays = [row for row in self.tables[name] if self.rng.random() >= share]
+        self.absent[name] += [row for row in self.tables[name] if not any(row is one for one in stays)]
+        self.tables[name] = stays
+
+    def _edit(self, name: str, row: dict) -> None:
+        """Another value in one column, keys excepted: rows of the whole CRM know which ones occur."""
+        columns = [column for column in row if column not in TABLES[name].key and column != "_loaded_at"]
+        if columns:
+            column = self.rng.choice(columns)
+            row[column] = self.rng.choice(self.whole.tables[name]).get(column)
+
+
+# --- builds ---------------------------------------------------------------------------------------
+
+
+@cache
+def night_nodes() -> dict[str, tuple[Node, tuple[str, ...]]]:
+    """Every node as dbt compiles it where all tables are there already, with the key of keyed models."""
+    manifest = compiled_manifest(prepare=_empty_build)
+    nodes = Project.from_manifest(manifest).nodes
+    keys = {
+        node["alias"]: node["config"].get("unique_key")
+        for node in manifest["nodes"].values()
+        if node["config"]["materialized"] == "incremental"
+    }
+    return {
+        name: (node, tuple([key] if isinstance(key := keys.get(name, ()), str) else key))
+        for name, node in nodes.items()
+    }
+
+
+def _empty_build(folder: Path) -> None:
+    """A build of a CRM without rows, where dbt looks for it."""
+    empty = load_crm({"deals": []}).connection
+    with duckdb.connect(folder / f"{DATABASE}.duckdb") as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        _copy_raw(empty, connection)
+        attach_marts(connection, folder / "marts.duckdb")
+        build_nodes(connection, compiled_project().nodes.values())
+
+
+def build_night(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring a build up to its raw tables as a night does: keyed models by their keys, the rest anew."""
+    for node, key in night_nodes().values():
+        relation = f'"{node.schema}"."{node.name}"'
+        if key:
+            query = node.statement.partition(" as\n")[2]
+            keys = changed_keys(key)
+            match = " and ".join(f"changed_keys.{name} = of_all.{name}" for name in key)
+            connection.execute(f"create or replace temp table night_rows as {query}")
+            connection.execute(
+                f"delete from {relation} as of_all "
+                f"where exists (select 1 from intermediate.{keys} as changed_keys where {match})"
+            )
+            connection.execute(f"insert into {relation} by name from night_rows")
+        elif not node.statement.startswith("create or replace"):  # functions read what is there
+            connection.execute(node.statement.replace("create ", "create or replace ", 1))
+
+
+def changed_keys(key: tuple[str, ...]) -> str:
+    """The model that lists the changed keys of a kind (macros/incremental.sql)."""
+    return {
+        ("deal_id",): "int_deals_changed",
+        ("contact_id",): "int_contacts_changed",
+        ("activity_type", "activity_id"): "int_activities_changed",
+    }[key]
+
+
+def copy_of_raw(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A database with the same raw tables and nothing built: the same kept history, the same delivery."""
+    other = empty_database()
+    _copy_raw(connection, other)
+    return other
+
+
+def _copy_raw(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection) -> None:
+    target.execute("create schema raw_hubspot")
+    tables = source.execute(
+        "select table_name from duckdb_tables() where schema_name = 'raw_hubspot'"
+    ).fetchall()
+    for (name,) in tables:
+        rows = source.sql(f"from raw_hubspot.{name}").to_arrow_table()  # noqa: F841
+        target.execute(f"create table raw_hubspot.{name} as from rows")
+
+
+def differences(one: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
+    """Tables that do not hold the same rows of the same types, with what is different."""
+    found = {}
+    for node, _ in night_nodes().values():
+        relation = f'"{node.schema}"."{node.name}"'
+        try:
+            types = [build.execute(f"describe {relation}").fetchall() for build in (one, other)]
+        except duckdb.CatalogException:
+            continue  # a report function
+        if types[0] != types[1]:
+            found[node.name] = f"{types[0]} is not {types[1]}"
+            continue
+        rows = [sorted(map(repr, build.execute(f"from {relation}").fetchall())) for build in (one, other)]
+        if rows[0] != rows[1]:
+            gone, come = set(rows[1]) - set(rows[0]), set(rows[0]) - set(rows[1])
+            found[node.name] = f"missing {sorted(gone)[:3]}, too many {sorted(come)[:3]}"
+    return found
