@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orchestration import data_folder
+from orchestration.engines import engine_of
 from orchestration.lock import RunUnderWay, only_run
 from orchestration.run_log import ConsoleLog, RunLog, tell_failure
 from orchestration.settings import Settings, load_settings, on_failure_command, set_tool_environment
@@ -207,6 +208,8 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
     yield f"Seconds     {seconds:.1f}: " + ", ".join(
         f"{phase.name.lower()} {phase.seconds:.1f}" for phase in log.phases
     )
+    if address := engine_of(settings).address:
+        yield f"Readers     {address}"
     yield f"Database    {published.link}"
     yield f"            build {published.path.stem}; earlier ones: `make rollback`"
     yield ""

@@ -9,10 +9,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import duckdb
+import psycopg
+
+from orchestration.report_functions import function_nodes
 
 NAMES = {
     "owners": ("core.dim_owners", "owner_id", "owner_name"),
@@ -102,6 +106,8 @@ def call(function: str, arguments: Mapping[str, Any], array: str) -> str:
 def difference(expected: Answer, actual: Answer) -> str:
     """What is not the same: columns that DuckDB leaves out are NULL on Postgres, all others are equal, in
     the same order of rows; '' where all is."""
+    if expected.problems != actual.problems:
+        return f"{actual.problems!r} instead of {expected.problems!r}"
     if missing := set(expected.columns) - set(actual.columns):
         return f"no columns {sorted(missing)}"
     if len(expected.rows) != len(actual.rows):
@@ -119,9 +125,28 @@ def is_equal(one: object, other: object) -> bool:
     return one == other
 
 
+@dataclass(frozen=True)
 class Answer:
-    """Columns and rows of an engine's answer."""
+    """What an engine says to a call: columns and rows, or what is wrong with the call."""
 
-    def __init__(self, cursor: Any) -> None:
-        self.columns = [column[0] for column in cursor.description]
-        self.rows = [dict(zip(self.columns, row, strict=True)) for row in cursor.fetchall()]
+    columns: list[str]
+    rows: list[dict[str, Any]]
+    problems: str = ""
+
+
+def answer(connection: Any, asked: str) -> Answer:
+    """An engine's answer; both name the same problems in the same words."""
+    try:
+        cursor = connection.execute(asked)
+    except duckdb.InvalidInputException as error:
+        return Answer([], [], str(error).partition(": ")[2])
+    except psycopg.errors.RaiseException as error:
+        return Answer([], [], error.diag.message_primary)
+    columns = [column[0] for column in cursor.description]
+    return Answer(columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()])
+
+
+def report_functions(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The nodes of the functions that users call."""
+    nodes = function_nodes(manifest)
+    return [node for node in nodes if not node["config"]["meta"]["function"].get("is_helper")]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import duckdb
 import psycopg
 import pytest
 
@@ -24,6 +25,7 @@ from orchestration.dbt_runs import Build as DbtBuild
 from orchestration.dbt_runs import compiled_manifest
 from orchestration.engines.postgres import Postgres
 from orchestration.engines.postgres_copy import copy_schema, in_utc
+from orchestration.engines.postgres_functions import create_functions
 from orchestration.engines.postgres_publication import NEXT, ensure_reader, renew_schemas
 from orchestration.settings import Settings, SettingsError, libpq_environment
 from tests import postgres_server as postgres_server_module
@@ -31,6 +33,7 @@ from tests.conftest import DEFAULT_CRMS
 from tests.crm_generator import ZONES, hard_crm
 from tests.demo_rows import END, Demo
 from tests.harness import Build, load_crm
+from tests.postgres_functions import Asker, answer, call, difference, report_functions
 from tests.postgres_server import database, postgres_server
 
 DEALS = 150  # of the demo CRM: enough for every report to have rows
@@ -85,8 +88,8 @@ def demo() -> Iterator[Build]:
 
 
 @pytest.fixture(scope="module")
-def demo_on_postgres(server, demo, tmp_path_factory) -> Iterator[tuple[str, Project]]:
-    """The same CRM built and tested by dbt: its database, and the project as dbt compiled it.
+def demo_on_postgres(server, demo, tmp_path_factory) -> Iterator[tuple[str, dict]]:
+    """The same CRM built and tested by dbt: its database, and the manifest as dbt compiled it.
 
     dbt creates the tables under their contracts and runs every data test on them.
     """
@@ -98,8 +101,8 @@ def demo_on_postgres(server, demo, tmp_path_factory) -> Iterator[tuple[str, Proj
         with environment(libpq_environment(url)):
             for _ in DbtBuild(settings).events():
                 pass
-            project = Project.from_manifest(compiled_manifest(settings))
-        yield url, project
+            manifest = compiled_manifest(settings)
+        yield url, manifest
 
 
 @contextmanager
@@ -218,20 +221,78 @@ def one_per_time_zone() -> list[int]:
 
 
 def test_dbt_builds_the_same_tables(demo, demo_on_postgres):
-    url, project = demo_on_postgres
+    url, manifest = demo_on_postgres
+    project = Project.from_manifest(manifest)
     assert {"reports_next", "core_next"} <= {node.schema for node in project.nodes.values()}
     with psycopg.connect(url) as connection:
         assert_same_rows(demo, connection, project, "demo")
 
 
 def test_hard_crm_is_the_same(server, demo_on_postgres, seed):
-    _, project = demo_on_postgres
+    _, manifest = demo_on_postgres
+    project = Project.from_manifest(manifest)
     crm = hard_crm(seed)
     build = load_crm(crm.tables, **crm.settings)
     build.ensure(*project.nodes)
     with on_postgres(server, f"sales_reports_crm_{seed}", build, project) as connection:
         assert_same_rows(build, connection, project, f"CRM {seed}, {crm.settings['time_zone']}")
+        create_functions(connection, manifest)
+        for node in report_functions(manifest):
+            assert_same_answers(build, connection, node, requests=2, seed=seed)
     build.connection.close()
+
+
+@pytest.fixture(scope="module")
+def functions_on_postgres(demo_on_postgres) -> Iterator[psycopg.Connection]:
+    """The demo CRM with its report functions."""
+    url, manifest = demo_on_postgres
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert set(create_functions(connection, manifest)) == {n["name"] for n in report_functions(manifest)}
+        yield connection
+
+
+def test_functions_answer_as_duckdbs_do(demo, demo_on_postgres, functions_on_postgres):
+    for node in report_functions(demo_on_postgres[1]):
+        assert_same_answers(demo, functions_on_postgres, node, requests=5, seed="demo")
+
+
+def test_functions_complain_in_the_same_words(demo, functions_on_postgres):
+    for arguments in (
+        "date '2026-01-01', date '2026-07-01', group_by := 'moon', bucket := 'hour'",
+        "date '2026-07-01', date '2026-01-01', cumulative := null, status := 'x'",
+    ):
+        with pytest.raises(duckdb.Error) as expected:
+            demo.connection.execute(f"from reports.average_deal_size({arguments})")
+        with pytest.raises(psycopg.errors.RaiseException) as actual:
+            functions_on_postgres.execute(f"select * from reports_next.average_deal_size({arguments})")
+        problems = str(expected.value).partition(": ")[2]
+        assert "must be one of" in problems and actual.value.diag.message_primary == problems
+
+
+def test_functions_are_described_and_say_their_arguments(functions_on_postgres):
+    found = functions_on_postgres.execute(
+        "select pg_get_function_arguments(oid), obj_description(oid, 'pg_proc') from pg_proc "
+        "where oid = 'reports_next.quota_attainment'::regproc"
+    ).fetchone()
+    assert found[0].startswith(
+        "date_from date, date_to date, group_by text DEFAULT 'owner'::text, owners text[]"
+    )
+    assert "goal text DEFAULT NULL::text" in found[0]
+    assert found[1].startswith("Report function.")
+
+
+def assert_same_answers(
+    build: Build, connection: psycopg.Connection, node: dict, requests: int, seed: object
+) -> None:
+    """Fail unless a function answers random requests with the same rows in the same order on both engines."""
+    asker = Asker(build.ensure(node["name"]), node, seed)
+    connection.execute("set TimeZone = 'UTC'")
+    for _ in range(requests):
+        arguments = asker.arguments()
+        asked = call(f"reports.{node['name']}", arguments, "[{}]")
+        expected = answer(build.connection, asked)
+        actual = answer(connection, call(f"reports_next.{node['name']}", arguments, "array[{}]"))
+        assert not (found := difference(expected, actual)), f"{asked}: {found}"
 
 
 @pytest.mark.parametrize(

@@ -18,20 +18,19 @@ from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
 from orchestration.engines.postgres_publication import (
-    BUILD_SCHEMAS,
     builds,
     current_build,
     ensure_reader,
     prune,
     publish_next,
-    renew_schemas,
     roll_back,
     show_again,
 )
 from orchestration.publish import PublishError
+from tests.postgres_builds import build
 from tests.postgres_server import database, postgres_server
 
-READER = f"reader_{os.getpid()}"
+BUILDER, READER = f"builder_{os.getpid()}", f"reader_{os.getpid()}"
 FIRST, SECOND, THIRD = (f"2026070{day}T000000.000000Z" for day in (1, 2, 3))
 
 
@@ -39,21 +38,25 @@ FIRST, SECOND, THIRD = (f"2026070{day}T000000.000000Z" for day in (1, 2, 3))
 def server() -> Iterator[str]:
     with postgres_server() as url, psycopg.connect(url, autocommit=True) as connection:
         ensure_reader(connection)
-        connection.execute(f"drop role if exists {READER}")
+        connection.execute(f"drop role if exists {READER}, {BUILDER}")
+        connection.execute(f"create role {BUILDER} login")
         connection.execute(f"create role {READER} login in role reports_reader")
         yield url
-        connection.execute(f"drop role {READER}")
+        connection.execute(f"drop role {READER}, {BUILDER}")
 
 
 @pytest.fixture
 def home(server) -> Iterator[str]:
-    with database(server, "sales_reports_publication") as url:
+    """A database of a builder who is no superuser."""
+    name = f"sales_reports_publication_{os.getpid()}"
+    with database(server, name) as url, psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"alter database {name} owner to {BUILDER}")
         yield url
 
 
 @pytest.fixture
 def builder(home) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(home, autocommit=True) as connection:
+    with psycopg.connect(make_conninfo(home, user=BUILDER), autocommit=True) as connection:
         yield connection
 
 
@@ -61,22 +64,6 @@ def builder(home) -> Iterator[psycopg.Connection]:
 def reader(home) -> Iterator[psycopg.Connection]:
     with psycopg.connect(make_conninfo(home, user=READER), autocommit=True) as connection:
         yield connection
-
-
-def build(builder: psycopg.Connection, build_id: str, deals: int = 3) -> str:
-    """A build of so many deals that is ready to be published."""
-    with builder.transaction():
-        renew_schemas(builder, [*BUILD_SCHEMAS, "core_next", "reports_next"])
-        for table in ("raw_hubspot.deals", "intermediate.int_deals", "reports_next.rpt_deals"):
-            builder.execute(
-                f"create table {table} as select n as deal_id from generate_series(1, {deals}) as n"
-            )
-        builder.execute(f"create table core_next.build_info as select '{build_id}' as build_id")
-        builder.execute(
-            "create function reports_next.deals() returns table (deal_id integer) language sql stable "
-            "begin atomic select deal_id from reports_next.rpt_deals; end"
-        )
-    return build_id
 
 
 def publish(builder: psycopg.Connection, build_id: str, deals: int = 3, patience: float = 60) -> None:
@@ -302,11 +289,13 @@ def test_whoever_keeps_a_snapshot_for_too_long_is_named(builder, reader):
 
 def test_sessions_that_may_not_read_the_reports_are_not_waited_for(server, builder, home):
     publish(builder, FIRST)
-    builder.execute("drop role if exists other; create role other login")
-    try:
-        with psycopg.connect(make_conninfo(home, user="other")) as other:
-            other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            other.execute("select 1")
-            publish(builder, SECOND, patience=0.2)
-    finally:
-        builder.execute("drop role other")
+    name = f"other_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as administrator:
+        administrator.execute(f"create role {name} login")
+        try:
+            with psycopg.connect(make_conninfo(home, user=name)) as other:
+                other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                other.execute("select 1")
+                publish(builder, SECOND, patience=0.2)
+        finally:
+            administrator.execute(f"drop role {name}")

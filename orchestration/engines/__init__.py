@@ -52,6 +52,11 @@ class Engine:
         return publish.roll_back(self.settings)
 
     @property
+    def address(self) -> str:
+        """Where readers find the reports besides the file, without secrets; '' where only files are kept."""
+        return ""
+
+    @property
     def marts_manifest(self) -> dict[str, Any]:
         """dbt's manifest of the build, compiled for DuckDB: what proves and publishes the marts' file."""
         return dbt_runs.compiled_manifest(self.settings)

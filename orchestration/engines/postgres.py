@@ -20,7 +20,7 @@ from orchestration import data_folder, dbt_runs, publish, published_catalog
 from orchestration.engines import Engine, on_duckdb, postgres_functions, postgres_publication
 from orchestration.engines.postgres_copy import RAW, copy_schema, fetch_schema, in_utc, replace_table
 from orchestration.engines.postgres_publication import BUILD_SCHEMAS, MARTS, NEXT
-from orchestration.settings import SettingsError
+from orchestration.settings import SettingsError, libpq_environment
 
 # Tables of the marts that are complete only after the proof.
 _WRITTEN_BY_PROOF = (published_catalog.REPORTS, published_catalog.CHECKS, "reports.rpt_data_quality")
@@ -85,6 +85,12 @@ class Postgres(Engine):
         if files[1].exists():
             publish.point_link(self.settings.published_link, files[1])
         return files[0], files[1]
+
+    @property
+    def address(self) -> str:
+        parts = libpq_environment(self.settings.postgres_url)
+        place = f"{parts.get('PGHOST', 'localhost')}/{parts.get('PGDATABASE', '')}"
+        return f"Postgres {place}: schemas core and reports, for members of {postgres_publication.READER}"
 
     @cached_property
     def marts_manifest(self) -> dict[str, Any]:

@@ -40,7 +40,7 @@ Schema = dict[str, dict[str, dict[str, str]]]
 
 
 def create_functions(server: psycopg.Connection, manifest: Mapping[str, Any]) -> list[str]:
-    """Create all report functions of a manifest compiled for Postgres in the schemas of its build; their names.
+    """Create the report functions of a manifest compiled for Postgres in the build's schemas; their names.
 
     Raises psycopg.Error if Postgres refuses one.
     """
@@ -95,6 +95,7 @@ def _create_function(server: psycopg.Connection, node: Mapping[str, Any], transl
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in returned
     )
+    server.execute(sql.SQL("drop function if exists {}").format(name))  # of a publication that was ended
     server.execute(
         sql.SQL("create function {}({}) returns table ({}) language sql stable begin atomic {}; end").format(
             name, sql.SQL(arguments), columns, sql.SQL(translation.body)
