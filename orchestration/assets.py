@@ -27,6 +27,7 @@ from orchestration.lock import only_run
 from orchestration.publish import published_nodes
 from orchestration.run_log import RunLog
 from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.table_rules import rules_of
 
 RUN_LOCK = "run_lock"
 PUBLISHED = dg.AssetKey(["published", "sales_reports"])
@@ -175,6 +176,17 @@ def dbt_models(settings: Settings, log: RunLog, manifest: Mapping[str, Any], tra
             )
 
     return models
+
+
+def _with_rules_described(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with each test described by the rules that it stands for, which its asset check shows."""
+    nodes = {
+        key: node | {"meta": node["meta"] | {"description": ", ".join(rules_of(node))}}
+        if node["resource_type"] == "test"
+        else node
+        for key, node in manifest["nodes"].items()
+    }
+    return {**manifest, "nodes": nodes}
 
 
 def invariant_checks(settings: Settings, log: RunLog, manifest: Mapping[str, Any], translator: Translator):

@@ -18,6 +18,7 @@ from orchestration.dbt_runs import DbtError, load_manifest
 from orchestration.reference import references
 from orchestration.report_functions import is_function
 from orchestration.settings import PROJECT_ROOT, SettingsError, load_settings, set_tool_environment
+from orchestration.table_rules import rules_of
 
 WIDTH = 100
 Node = Mapping[str, Any]
@@ -119,9 +120,10 @@ def _column(column: Mapping[str, Any]) -> str:
 
 def _tests(manifest: Mapping[str, Any], node: Node) -> list[str]:
     return sorted(
-        test["name"]
+        rule
         for test in manifest["nodes"].values()
         if test["resource_type"] == "test" and node["unique_id"] in test["depends_on"]["nodes"]
+        for rule in rules_of(test)
     )
 
 

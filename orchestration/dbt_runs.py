@@ -14,10 +14,11 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from orchestration import table_rules
 from orchestration.settings import PROJECT_ROOT, Settings
 
 # What a manifest is made of. A change in any of them makes it stale.
@@ -32,7 +33,7 @@ class DbtError(RuntimeError):
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of one node of a build."""
+    """What became of one node of a build, or of one rule of a table."""
 
     unique_id: str
     name: str
@@ -207,18 +208,8 @@ class Build:
 
     def _conclude(self, outcome: Any) -> None:
         nodes = getattr(outcome and outcome.result, "results", None) or []
-        self.results = [
-            NodeResult(
-                unique_id=node.node.unique_id,
-                name=node.node.name,
-                kind=str(node.node.resource_type),
-                status=str(node.status),
-                message=node.message or "",
-                failures=node.failures or 0,
-                seconds=node.execution_time,
-            )
-            for node in nodes
-        ]
+        found = self._show([node.node.name for node in nodes if _has_findings(node)])
+        self.results = [result for node in nodes for result in _results(node, found)]
         bad = [result for result in self.results if result.is_bad]
         if bad:
             raise DbtError(f"{len(bad)} of {len(self.results)} dbt nodes failed: " + _first(map(str, bad)))
@@ -226,6 +217,47 @@ class Build:
             raise DbtError(
                 "dbt build failed: " + _first(self._problems or [str(outcome and outcome.exception)])
             )
+
+    def _show(self, tests: Sequence[str]) -> dict[str, int]:
+        """What tests of rules give: by the name of each broken rule, how many keys or rows break it."""
+        if not tests:
+            return {}
+        arguments = ["show", "--select", *tests, "--limit", "-1"]
+        shown = _invoke(self._settings, arguments, lambda event: _collect_problem(event, self._problems))
+        results = shown.result.results if shown.success else []
+        return {rule: int(count) for result in results for rule, count in result.agate_table.rows}
+
+
+def _has_findings(result: Any) -> bool:
+    return str(result.status) in ("fail", "warn") and table_rules.has_rules(result.node.to_dict())
+
+
+def _results(result: Any, found: Mapping[str, int]) -> list[NodeResult]:
+    """dbt's result of a node; that of a test of rules for each of its rules, where dbt could run it."""
+    whole = NodeResult(
+        unique_id=result.node.unique_id,
+        name=result.node.name,
+        kind=str(result.node.resource_type),
+        status=str(result.status),
+        message=result.message or "",
+        failures=result.failures or 0,
+        seconds=result.execution_time,
+    )
+    if whole.kind != "test" or whole.status not in ("pass", "fail", "warn"):
+        return [whole]
+    rules = table_rules.rules_of(result.node.to_dict())
+    if whole.status != "pass" and not found.keys() & set(rules):
+        return [whole]
+    return [
+        replace(
+            whole,
+            name=rule,
+            status=whole.status if rule in found else "pass",
+            failures=found.get(rule, 0),
+            seconds=whole.seconds / len(rules),
+        )
+        for rule in rules
+    ]
 
 
 def _invoke(

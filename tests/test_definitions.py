@@ -24,6 +24,7 @@ from orchestration.ingest.contract import TABLES
 from orchestration.lock import only_run
 from orchestration.run_log import RunLog
 from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.table_rules import rules_of
 from tests.harness import compiled_manifest
 
 COLLECTIONS = {"coach_reps_and_teams", "forecasts_and_pipelines", "sales_outcomes", "data_quality"}
@@ -34,7 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A data folder whose manifest is there, so that nothing has to be parsed."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
     settings.dbt_target_dir.mkdir()
-    path = settings.dbt_target_dir / f"manifest-{dbt_runs._project_hash(settings)}.json"
+    path = settings.dbt_target_dir / f"manifest-{dbt_runs.project_hash(settings)}.json"
     path.write_text(json.dumps(compiled_manifest()))
     return settings
 
@@ -77,12 +78,12 @@ def test_groups_are_the_layers_and_collections(graph):
 
 
 def test_every_dbt_test_and_every_invariant_is_an_asset_check(graph):
-    checks = {key.name for key in graph.asset_check_keys}
-    tests = {
-        node["name"] for node in compiled_manifest()["nodes"].values() if node["resource_type"] == "test"
-    }
-    assert tests <= checks
-    assert {invariant.name for invariant in invariants()} <= checks
+    checks = {key.name: graph.get(key) for key in graph.asset_check_keys}
+    tests = [node for node in compiled_manifest()["nodes"].values() if node["resource_type"] == "test"]
+    assert {test["name"] for test in tests} <= checks.keys()
+    for test in tests:
+        assert all(rule in checks[test["name"]].description for rule in rules_of(test))
+    assert {invariant.name for invariant in invariants()} <= checks.keys()
 
 
 def test_invariants_block_where_they_say_so(graph):

@@ -19,6 +19,7 @@ from orchestration.checks.universal import NO_FUNCTION, universal_invariants
 from orchestration.reference import references
 from orchestration.report_functions import is_function
 from orchestration.settings import PROJECT_ROOT
+from orchestration.table_rules import has_rules
 from tests.harness import compiled_manifest
 
 COLLECTION_FOLDERS = {"coach_reps_and_teams", "forecasts_and_pipelines", "sales_outcomes", "data_quality"}
@@ -137,12 +138,13 @@ def test_every_column_is_described_and_typed(mart):
 @pytest.mark.parametrize("mart", MARTS)
 def test_grain_is_tested_as_it_is_defined(mart):
     tested = [
-        set(test["test_metadata"]["kwargs"]["columns"])
+        set(columns)
         for test in data_tests_of(mart)
-        if test["test_metadata"]["name"] == "unique_grain"
+        if has_rules(test)
+        for columns in test["test_metadata"]["kwargs"].get("unique", {}).values()
     ]
     grain = report(mart)["grain"]
-    assert set(grain) in tested, f"no unique_grain on {grain}"
+    assert set(grain) in tested, f"no rule says that {grain} is unique"
     for column in grain:
         constraints = [c["type"] for c in MODELS[mart]["columns"][column]["constraints"]]
         assert "not_null" in constraints, f"{column} is part of the grain and may be NULL"
