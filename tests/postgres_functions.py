@@ -1,22 +1,17 @@
-"""Random calls of report functions on both engines, and how their answers differ.
+"""Random calls of report functions: what can be asked of one, read off its manifest node.
 
-Belongs here: what can be asked of a function, read off its manifest node, and the comparison. On which
-CRMs they are asked is said by the tests.
+Belongs here: the choice of arguments. Asking both engines and comparing what they say is done by
+`orchestration/engines/postgres_proof.py`; on which CRMs, by the tests.
 """
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import duckdb
-import psycopg
-
-from orchestration.report_functions import function_nodes
 
 NAMES = {
     "owners": ("core.dim_owners", "owner_id", "owner_name"),
@@ -87,66 +82,3 @@ class Asker:
         ).fetchall()
         chosen = self._random.sample(rows, min(len(rows), self._random.randint(1, most)))
         return [label or id_ if self._random.random() < 0.5 else id_ for id_, label in chosen] or None
-
-
-def call(function: str, arguments: Mapping[str, Any], array: str) -> str:
-    """The call in SQL; lists are written as the engine has them: `array` is `array[{}]` or `[{}]`."""
-
-    def written(value: object) -> str:
-        if isinstance(value, list):
-            return array.format(", ".join(map(written, value)))
-        if isinstance(value, bool):
-            return str(value).lower()
-        return f"date '{value}'" if isinstance(value, date) else "'" + str(value).replace("'", "''") + "'"
-
-    given = ", ".join(f"{name} := {written(value)}" for name, value in arguments.items())
-    return f"select * from {function}({given})"
-
-
-def difference(expected: Answer, actual: Answer) -> str:
-    """What is not the same: columns that DuckDB leaves out are NULL on Postgres, all others are equal, in
-    the same order of rows; '' where all is."""
-    if expected.problems != actual.problems:
-        return f"{actual.problems!r} instead of {expected.problems!r}"
-    if missing := set(expected.columns) - set(actual.columns):
-        return f"no columns {sorted(missing)}"
-    if len(expected.rows) != len(actual.rows):
-        return f"{len(actual.rows)} rows instead of {len(expected.rows)}"
-    for number, (one, other) in enumerate(zip(expected.rows, actual.rows, strict=True)):
-        for column, value in other.items():
-            if not is_equal(one.get(column), value):
-                return f"row {number}, {column}: {value!r} instead of {one.get(column)!r} (DuckDB: {one})"
-    return ""
-
-
-def is_equal(one: object, other: object) -> bool:
-    if isinstance(one, float) and other is not None:
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-    return one == other
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an engine says to a call: columns and rows, or what is wrong with the call."""
-
-    columns: list[str]
-    rows: list[dict[str, Any]]
-    problems: str = ""
-
-
-def answer(connection: Any, asked: str) -> Answer:
-    """An engine's answer; both name the same problems in the same words."""
-    try:
-        cursor = connection.execute(asked)
-    except duckdb.InvalidInputException as error:
-        return Answer([], [], str(error).partition(": ")[2])
-    except psycopg.errors.RaiseException as error:
-        return Answer([], [], error.diag.message_primary)
-    columns = [column[0] for column in cursor.description]
-    return Answer(columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()])
-
-
-def report_functions(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The nodes of the functions that users call."""
-    nodes = function_nodes(manifest)
-    return [node for node in nodes if not node["config"]["meta"]["function"].get("is_helper")]

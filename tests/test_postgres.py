@@ -26,6 +26,7 @@ from orchestration.dbt_runs import compiled_manifest
 from orchestration.engines.postgres import Postgres
 from orchestration.engines.postgres_copy import copy_schema, in_utc
 from orchestration.engines.postgres_functions import create_functions
+from orchestration.engines.postgres_proof import answer, call, difference, report_functions, unlike_answers
 from orchestration.engines.postgres_publication import NEXT, ensure_reader, renew_schemas
 from orchestration.settings import Settings, SettingsError, libpq_environment
 from tests import postgres_server as postgres_server_module
@@ -33,7 +34,7 @@ from tests.conftest import DEFAULT_CRMS
 from tests.crm_generator import ZONES, hard_crm
 from tests.demo_rows import END, Demo
 from tests.harness import Build, load_crm
-from tests.postgres_functions import Asker, answer, call, difference, report_functions
+from tests.postgres_functions import Asker
 from tests.postgres_server import database, postgres_server
 
 DEALS = 150  # of the demo CRM: enough for every report to have rows
@@ -254,6 +255,19 @@ def functions_on_postgres(demo_on_postgres) -> Iterator[psycopg.Connection]:
 def test_functions_answer_as_duckdbs_do(demo, demo_on_postgres, functions_on_postgres):
     for node in report_functions(demo_on_postgres[1]):
         assert_same_answers(demo, functions_on_postgres, node, requests=5, seed="demo")
+
+
+def test_the_proof_before_publication_asks_every_function(demo, demo_on_postgres, functions_on_postgres):
+    _, manifest = demo_on_postgres
+    demo.ensure(*(node["name"] for node in report_functions(manifest)))
+    with functions_on_postgres.transaction(force_rollback=True):
+        functions_on_postgres.execute("set local TimeZone = 'UTC'")
+        assert unlike_answers(demo.connection, functions_on_postgres, manifest) == []
+        # One cent too much in every table that holds amounts of deals is seen by each who reads it.
+        functions_on_postgres.execute("update core_next.fct_deals set company_amount = company_amount + 0.01")
+        unlike = "; ".join(unlike_answers(demo.connection, functions_on_postgres, manifest))
+    for function in ("deals_created", "average_deal_size"):
+        assert f"reports.{function}(" in unlike
 
 
 def test_functions_complain_in_the_same_words(demo, functions_on_postgres):

@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 
 from orchestration import data_folder, dbt_runs, publish, published_catalog
-from orchestration.engines import Engine, on_duckdb, postgres_functions, postgres_publication
+from orchestration.engines import Engine, on_duckdb, postgres_functions, postgres_proof, postgres_publication
 from orchestration.engines.postgres_copy import RAW, copy_schema, fetch_schema, in_utc, replace_table
 from orchestration.engines.postgres_publication import BUILD_SCHEMAS, MARTS, NEXT
 from orchestration.settings import SettingsError, libpq_environment
@@ -77,6 +77,11 @@ class Postgres(Engine):
                 schema, _, name = table.partition(".")
                 replace_table(build, server, table, schema + NEXT, name)
             postgres_functions.create_functions(server, own)
+            if unlike := postgres_proof.unlike_answers(build, server, own):
+                raise publish.PublishError(
+                    f"{len(unlike)} calls of report functions have other answers on Postgres than on DuckDB, "
+                    "so nothing was published: " + "; ".join(unlike[:3])
+                )
 
     def roll_back(self) -> tuple[Path, Path]:
         with self._server() as server:
