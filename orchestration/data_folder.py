@@ -13,10 +13,12 @@ Whoever opens a build has both under names of two parts, such as `raw_hubspot.de
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -143,6 +145,19 @@ def bring_back_marts(settings: Settings, build_id: str) -> None:
 def published_path(settings: Settings, build_id: str) -> Path:
     """The file of a build that has been published."""
     return settings.published_dir / f"{build_id}.duckdb"
+
+
+def note_check(settings: Settings, now: datetime) -> None:
+    """Record that the source was read and had nothing new for the build that readers have."""
+    settings.last_check_path.write_text(json.dumps({"checked_at": now.isoformat(timespec="seconds")}) + "\n")
+
+
+def last_check(settings: Settings) -> datetime | None:
+    """When the source was last read without anything new for the published build; None if never since."""
+    try:
+        return datetime.fromisoformat(json.loads(settings.last_check_path.read_text())["checked_at"])
+    except FileNotFoundError:
+        return None
 
 
 def write_anew(path: Path) -> None:

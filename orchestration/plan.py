@@ -147,6 +147,11 @@ def write_basis(connection: duckdb.DuckDBPyConnection, settings: Settings) -> No
     )
 
 
+def carry_basis(connection: duckdb.DuckDBPyConnection) -> None:
+    """A load that brought nothing new: the next one is compared with its tables, which are the same."""
+    connection.execute("update audit.basis set load_id = (select load_id from raw_hubspot._run)")
+
+
 def forget_basis(connection: duckdb.DuckDBPyConnection) -> None:
     """The build is about to change: until it is proven again there is nothing to go on from.
 

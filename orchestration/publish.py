@@ -71,6 +71,7 @@ def publish(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     elif not path.exists():
         raise PublishError(f"The tables of build {build_id} are gone; run the whole job.")
     point_link(settings.published_link, path)
+    settings.last_check_path.unlink(missing_ok=True)
     removed = prune(settings)
     return Published(path, settings.published_link, _row_counts(path, nodes), len(functions), removed)
 

@@ -189,6 +189,11 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
     for note in load.notes:
         yield f"Note        {note}"
     yield ""
+    if published is None:
+        yield f"Reports     stay as they are: {log.plan.reason}"
+        yield f"Seconds     {_seconds(log, seconds)}"
+        yield f"Database    {settings.published_link}"
+        return
     yield "Reports     rows"
     for name, count in published.row_counts.items():
         if name.startswith("reports.rpt_"):
@@ -205,9 +210,7 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
     for result in broken:
         yield f"  warning: {result.invariant.name}: {result.violation_count:,} (in reports.rpt_data_quality)"
     yield ""
-    yield f"Seconds     {seconds:.1f}: " + ", ".join(
-        f"{phase.name.lower()} {phase.seconds:.1f}" for phase in log.phases
-    )
+    yield f"Seconds     {_seconds(log, seconds)}"
     if address := engine_of(settings).address:
         yield f"Readers     {address}"
     yield f"Database    {published.link}"
@@ -216,6 +219,11 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
     yield "Try"
     for query in example_queries(published.path):
         yield f"  {query}"
+
+
+def _seconds(log: RunLog, seconds: float) -> str:
+    phases = ", ".join(f"{phase.name.lower()} {phase.seconds:.1f}" for phase in log.phases)
+    return f"{seconds:.1f}: {phases}"
 
 
 def _sync_lines(sync: SyncSummary) -> Iterator[str]:

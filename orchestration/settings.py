@@ -99,6 +99,11 @@ class Settings:
         return self.data_dir / "sales_reports.duckdb"
 
     @property
+    def last_check_path(self) -> Path:
+        """When the source was last found to have nothing new for the published build; else not there."""
+        return self.data_dir / "last_check.json"
+
+    @property
     def dagster_home(self) -> Path:
         return self.data_dir / "dagster"
 

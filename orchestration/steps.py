@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration import checks, data_folder, dbt_runs, plan, publish, published_catalog
@@ -95,6 +95,7 @@ def build_models(
     with log.phase("Models") as phase:
         made = log.plan = prepare_build(settings, bool(selection))
         if made.kind is Kind.NOTHING:
+            data_folder.note_check(settings, datetime.now(UTC))
             phase.words = made.reason
             return
         only_changes = made.kind is Kind.CHANGES and not selection
@@ -126,10 +127,13 @@ def prepare_build(settings: Settings, is_part: bool) -> Plan:
     def open_build(**options: bool):
         return closing(data_folder.open_build(settings.build_path, settings.memory_limit, **options))
 
+    if is_part:
+        engine_of(settings).begin_part()
     with open_build(with_marts=False) as connection:
         basis = plan.read_basis(connection)
         made = Plan(Kind.CHANGES, "asked for by hand") if is_part else plan.make_plan(connection, settings)
         if made.kind is Kind.NOTHING:
+            plan.carry_basis(connection)
             return made
         plan.forget_basis(connection)
     if made.kind is Kind.EVERYTHING:
