@@ -205,6 +205,7 @@ def roll_back(settings: Settings) -> tuple[Path, Path]:
             "SALES_REPORTS_KEEP_BUILDS says how many are kept."
         )
     point_link(settings.published_link, older[0])
+    settings.last_check_path.unlink(missing_ok=True)
     return current, older[0]
 
 
