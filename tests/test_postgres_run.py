@@ -21,6 +21,8 @@ import pytest
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from orchestration.dbt_runs import DbtError
+from orchestration.engines.postgres import Postgres
 from orchestration.engines.postgres_publication import builds, current_build, ensure_reader, publish_next
 from orchestration.settings import PROJECT_ROOT, Settings
 from tests.end_to_end import run, start
@@ -203,3 +205,10 @@ def test_a_server_that_is_not_there_is_said_without_the_password(tmp_path):
     assert done.returncode == 1
     assert "SALES_REPORTS_POSTGRES_URL: connection failed" in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_no_part_of_a_published_build_is_built_by_itself(home):
+    """Its tables are the readers' now."""
+    engine = Postgres(Settings(data_dir=home.data_dir, engine="postgres", postgres_url=home.url))
+    with pytest.raises(DbtError, match="run the whole job"):
+        engine.begin_part()

@@ -34,6 +34,9 @@ class Engine:
     def begin_build(self) -> None:
         """Make room for all models; readers notice nothing."""
 
+    def begin_part(self) -> None:
+        """Some models only are to be built, asked for by hand. Raises DbtError if that cannot be."""
+
     def fetch(self, build: duckdb.DuckDBPyConnection) -> str:
         """Have seeds and marts, as built, in the files of the build, to be proven; words for the log."""
         return ""

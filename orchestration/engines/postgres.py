@@ -48,6 +48,15 @@ class Postgres(Engine):
                 marts = [f"{schema}{NEXT}" for schema in MARTS]
                 postgres_publication.renew_schemas(server, [*others, *marts])
 
+    def begin_part(self) -> None:
+        """Only a build that is not yet published can be mended: what is published belongs to readers."""
+        with self._server() as server:
+            if not postgres_publication.is_ours(server, f"core{NEXT}"):
+                raise dbt_runs.DbtError(
+                    "On Postgres the last build is published, or there is none yet, so no part of it can be "
+                    "built by itself; run the whole job."
+                )
+
     def fetch(self, build: duckdb.DuckDBPyConnection) -> str:
         """Copy seeds and marts back."""
         start = perf_counter()

@@ -70,16 +70,19 @@ def check_marts(server: psycopg.Connection) -> None:
         _must_be_ours(server, name)
 
 
-def _must_be_ours(server: psycopg.Connection, name: str) -> None:
+def is_ours(server: psycopg.Connection, name: str) -> bool | None:
+    """Whether a schema is this project's; None if it is not there."""
     found = server.execute(
-        "select obj_description(oid, 'pg_namespace'), current_database() "
-        "from pg_namespace where nspname = %s",
-        [name],
+        "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = %s", [name]
     ).fetchone()
-    if found and not (found[0] or "").startswith(_OURS):
+    return (found[0] or "").startswith(_OURS) if found else None
+
+
+def _must_be_ours(server: psycopg.Connection, name: str) -> None:
+    if is_ours(server, name) is False:
         raise PublishError(
-            f"The database {found[1]} has a schema {name} that is not this project's, and it would be "
-            "replaced. Give the reports a database of their own in SALES_REPORTS_POSTGRES_URL, or rename it."
+            f"Database {server.info.dbname} has a schema {name} that is not this project's, and it would "
+            "be replaced. Give the reports a database of their own in SALES_REPORTS_POSTGRES_URL, or rename it."
         )
 
 
