@@ -81,8 +81,9 @@ def is_ours(server: psycopg.Connection, name: str) -> bool | None:
 def _must_be_ours(server: psycopg.Connection, name: str) -> None:
     if is_ours(server, name) is False:
         raise PublishError(
-            f"Database {server.info.dbname} has a schema {name} that is not this project's, and it "
-            "would be replaced. Give the reports a database of their own in SALES_REPORTS_POSTGRES_URL, or rename it."
+            f"Database {server.info.dbname} has a schema {name} that is not this project's, and it would "
+            "be replaced. Give the reports a database of their own in SALES_REPORTS_POSTGRES_URL, "
+            "or rename it."
         )
 
 
