@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.compiled import Node, Project, build_nodes
-from orchestration.data_folder import attach_marts
+from orchestration.data_folder import MARTS_SCHEMAS, attach_marts
 from orchestration.ingest.contract import TABLES
 from tests.crm_generator import HardCrm
 from tests.harness import DATABASE, compiled_manifest, compiled_project, empty_database, load_crm
@@ -143,9 +143,14 @@ def _copy_raw(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnecti
 
 
 def differences(one: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
-    """Tables that do not hold the same rows of the same types, with what is different."""
+    """Tables that do not hold the same rows of the same types, with what is different.
+
+    Views on the way to a keyed model show the changed records only; whoever reads them is compared.
+    """
     found = {}
     for node, _ in night_nodes().values():
+        if node.statement.startswith("create view") and node.schema not in MARTS_SCHEMAS:
+            continue
         relation = f'"{node.schema}"."{node.name}"'
         try:
             types = [build.execute(f"describe {relation}").fetchall() for build in (one, other)]
