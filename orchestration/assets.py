@@ -18,6 +18,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from dagster_shared.record import replace
 
 from orchestration import steps
 from orchestration.checks import Result
@@ -48,6 +49,17 @@ class Translator(DagsterDbtTranslator):
         node = self.get_resource_props(manifest, unique_id)
         is_watched = node["resource_type"] == "source" or node["name"].startswith("rpt_")
         return spec.replace_attributes(freshness_policy=FRESHNESS) if is_watched else spec
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        rules = ", ".join(rules_of(self.get_resource_props(manifest, unique_id)))
+        return spec and replace(spec, description=rules)
 
 
 def group_of(node: Mapping[str, Any]) -> str:
@@ -176,17 +188,6 @@ def dbt_models(settings: Settings, log: RunLog, manifest: Mapping[str, Any], tra
             )
 
     return models
-
-
-def _with_rules_described(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest with each test described by the rules that it stands for, which its asset check shows."""
-    nodes = {
-        key: node | {"meta": node["meta"] | {"description": ", ".join(rules_of(node))}}
-        if node["resource_type"] == "test"
-        else node
-        for key, node in manifest["nodes"].items()
-    }
-    return {**manifest, "nodes": nodes}
 
 
 def invariant_checks(settings: Settings, log: RunLog, manifest: Mapping[str, Any], translator: Translator):
