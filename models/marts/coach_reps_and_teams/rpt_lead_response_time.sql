@@ -1,8 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
+{{ config(materialized=spelled_out()) }}
 with
 
 engagements as (
-    select * from {{ changed(ref('fct_first_engagements'), 'contact_id') }}
+    select * from {{ ref('fct_first_engagements') }}
 ),
 
 missing_inputs as (

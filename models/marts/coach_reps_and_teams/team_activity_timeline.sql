@@ -25,6 +25,19 @@ scope as (
     select * from {{ report_scope() }}
 ),
 
+-- Two days lie between local days and instants at most, in any time zone: few rows are dated, not all.
+activities as (
+    select
+        mart.*,
+        {{ local_date('mart.occurred_at', 'build_info.time_zone') }} as occurred_date
+    from {{ ref('rpt_team_activity_timeline') }} as mart
+    cross join {{ ref('build_info') }} as build_info
+    where mart.occurred_at >= (select min(first_day) from buckets) - interval '2 days'
+        and mart.occurred_at < (select max(end_day) from buckets) + interval '2 days'
+        and (activity_types is null or mart.activity_type in ({{ asked('activity_types') }}))
+        and (direction is null or mart.direction = direction)
+),
+
 final as (
     select
         scope.group_id,
@@ -32,16 +45,13 @@ final as (
         scope.parent_team_id,
         scope.depth,
         buckets.bucket_start,
-        mart.*
-    from {{ ref('rpt_team_activity_timeline') }} as mart
-    cross join {{ ref('build_info') }} as build_info
+        activities.* exclude (occurred_date)
+    from activities
     inner join scope
-        on mart.owner_id = scope.owner_id
+        on activities.owner_id = scope.owner_id
     inner join buckets
-        on {{ local_date('mart.occurred_at', 'build_info.time_zone') }} >= buckets.first_day
-        and {{ local_date('mart.occurred_at', 'build_info.time_zone') }} < buckets.end_day
-    where (activity_types is null or mart.activity_type in ({{ asked('activity_types') }}))
-        and (direction is null or mart.direction = direction)
+        on activities.occurred_date >= buckets.first_day
+        and activities.occurred_date < buckets.end_day
 )
 
 select {{ report_columns() }}
