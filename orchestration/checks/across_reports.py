@@ -7,7 +7,7 @@ of every report (`universal.py`).
 
 from __future__ import annotations
 
-from orchestration.checks import Invariant, unequal_sums
+from orchestration.checks import Invariant, equal_sums
 from orchestration.checks.second_road import available, day, delivered
 
 CELL = "close_date, owner_id, pipeline_id"
@@ -17,7 +17,7 @@ INVARIANTS = [
         name="r2_revenue_by_source_is_the_won_amount_of_won_and_lost",
         report="rpt_deal_revenue_by_source",
         words="R2: the sources of report 22 add up to the won deals and amount of report 24.",
-        sql=unequal_sums(
+        **equal_sums(
             f"select {CELL}, deal_count, total_amount from reports.rpt_deal_revenue_by_source",
             f"""
             select {CELL}, won_count as deal_count, won_amount as total_amount
@@ -33,7 +33,7 @@ INVARIANTS = [
         report="rpt_deal_loss_reasons",
         words="R3: the reasons of report 21 add up to the lost deals of report 24, to more exactly by "
         "the further reasons of deals that have several.",
-        sql=unequal_sums(
+        **equal_sums(
             f"select {CELL}, deal_count as lost_count from reports.rpt_deal_loss_reasons",
             f"""
             select {CELL}, lost_count
@@ -123,7 +123,7 @@ INVARIANTS = [
         words="R4, 17d: the deals and the amount with which the waterfall of the quarter begins are those "
         "of the reconstructed snapshot at its first midnight, of the deals due in it, in total and by "
         "present owner; deals with a lost value at that instant aside (K7).",
-        sql=unequal_sums(
+        **equal_sums(
             """
             select lines.owner_id, lines.deal_count, lines.amount
             from reports.rpt_deal_pipeline_waterfall_deals as lines
@@ -157,7 +157,7 @@ INVARIANTS = [
         report="rpt_sales_velocity",
         words="23, 25: closed deals of report 25 = valid + excluded of report 23 = won + lost of "
         "report 24; its valid won deals and their time are the won rows of report 23.",
-        sql=unequal_sums(
+        **equal_sums(
             f"""
             select {CELL}, closed_count, won_count, won_amount, valid_won_count, days_to_win_ms,
                 closed_count as closed_too
@@ -182,7 +182,7 @@ INVARIANTS = [
         name="average_deal_size_and_won_and_lost_share_their_amounts",
         report="rpt_average_deal_size",
         words="20, 24: the won and lost deals and amounts of report 20 are those of report 24.",
-        sql=unequal_sums(
+        **equal_sums(
             f"""
             select {CELL},
                 case when deal_status = 'won' then deal_count end as won_count,
@@ -200,7 +200,7 @@ INVARIANTS = [
         name="r6_forecast_category_is_worth_what_the_weighted_forecast_is",
         report="rpt_forecast_category",
         words="R6: deals, amounts and weighted amounts of report 16 are those of report 19.",
-        sql=unequal_sums(
+        **equal_sums(
             f"select {CELL}, deal_count, total_amount, weighted_amount from reports.rpt_forecast_category",
             f"""
             select {CELL}, deal_count, total_amount, weighted_amount
@@ -216,7 +216,7 @@ INVARIANTS = [
         report="rpt_completed_activities",
         words="R7, 3c: calls of report 3 = calls of report 1, meetings of report 3 = completed ones of "
         "report 7, by day and owner.",
-        sql=unequal_sums(
+        **equal_sums(
             """
             select completed_date, owner_id,
                 case activity_type when 'call' then activity_count end as call_count,
@@ -239,7 +239,7 @@ INVARIANTS = [
         report="rpt_lead_funnel",
         words="R8: worked contacts of report 5 = engaged ones of report 6, with the same response times, "
         "by owner and day of creation.",
-        sql=unequal_sums(
+        **equal_sums(
             f"""
             select created_date, owner_id, worked_count, time_to_first_engagement_ms
             from reports.rpt_lead_funnel
@@ -264,11 +264,11 @@ INVARIANTS = [
         words="R9: the Won step of the funnel of deals that closed in the range is report 24's won deals "
         "of that pipeline (but for deals without a creation date).",
         blocking=False,
-        sql=unequal_sums(
+        **equal_sums(
             """
             select group_id as owner_id, entered_count as won_count
             from reports.deal_funnel(
-                getvariable('first_day'), getvariable('end_day'), cohort := 'closed',
+                getvariable('year_start'), getvariable('quarter_end'), cohort := 'closed',
                 pipelines := [getvariable('one_pipeline')]
             )
             where stage_id = 'won'
@@ -277,8 +277,8 @@ INVARIANTS = [
             select owner_id, won_count
             from reports.rpt_deals_won_and_lost
             where pipeline_id = getvariable('one_pipeline')
-                and close_date >= getvariable('first_day')
-                and close_date < getvariable('end_day')
+                and close_date >= getvariable('year_start')
+                and close_date < getvariable('quarter_end')
             """,
             by="owner_id",
             measures="won_count",
@@ -288,7 +288,7 @@ INVARIANTS = [
         name="prospecting_calls_are_the_outgoing_calls_of_call_outcomes",
         report="rpt_prospecting_calls",
         words="8c: report 8's calls and talk time = report 1's with direction OUTBOUND, by day and owner.",
-        sql=unequal_sums(
+        **equal_sums(
             "select *, talk_time_ms as total_duration_ms from reports.rpt_prospecting_calls",
             "select * from reports.rpt_call_outcomes where call_direction = 'OUTBOUND'",
             by="activity_date, owner_id",
@@ -300,7 +300,7 @@ INVARIANTS = [
         report="rpt_prospecting_tasks",
         words="8d, 9: created, completed and overdue tasks of report 8 = those of report 9, by day and "
         "owner.",
-        sql=unequal_sums(
+        **equal_sums(
             "select * from reports.rpt_prospecting_tasks",
             """
             select created_date, owner_id, task_count as created_count,

@@ -7,19 +7,8 @@ dimensions are whole.
 
 from __future__ import annotations
 
-from orchestration.checks import Invariant, unequal_sums
+from orchestration.checks import Invariant, equal_sums
 from orchestration.checks.second_road import in_population
-
-# Deals whose whole history knows one pipeline: their visits can be told from the stage versions alone.
-ONE_PIPELINE = """
-    select deal_id
-    from proof_deals
-    where created_at is not null
-        and deal_id not in (
-            select deal_id from proof_moments where name = 'pipeline' and value <> value_before
-        )
-        and deal_id in (select deal_id from proof_moments where name = 'dealstage')
-"""
 
 INVARIANTS = [
     # --- the population ---
@@ -149,11 +138,10 @@ INVARIANTS = [
         "date, owner and forecast category before run_ts.",
         sql="""
             with last_versions as (
-                select deal_id, name, nullif(arg_max(value, moment_at), '') as value
+                select deal_id, name, nullif(value, '') as value
                 from proof_moments
-                inner join proof_deals using (deal_id)
-                where created_at is not null
-                group by deal_id, name
+                where is_last
+                    and deal_id in (select deal_id from proof_deals where created_at is not null)
             ),
             last_states as (
                 select deal_id, unnest([
@@ -252,9 +240,12 @@ INVARIANTS = [
         report="fct_deal_stage_visits",
         words="11: for deals that never changed pipeline, the time in each stage is that between its "
         "raw stage versions and the ones after them.",
-        sql=unequal_sums(
-            f"select * from core.fct_deal_stage_visits where deal_id in ({ONE_PIPELINE})",
-            f"""
+        **equal_sums(
+            """
+            select * from core.fct_deal_stage_visits
+            where deal_id in (select deal_id from proof_one_pipeline_deals)
+            """,
+            """
             with versions as (
                 select
                     object_id as deal_id,
@@ -264,11 +255,9 @@ INVARIANTS = [
                         partition by object_id order by "timestamp", sequence
                     )) as left_at
                 from raw_hubspot.deal_property_history
-                inner join proof_deals on object_id = deal_id
+                inner join proof_one_pipeline_deals on object_id = deal_id
                 cross join (select run_ts from raw_hubspot._run) as run
-                where name = 'dealstage'
-                    and "timestamp" < run_ts
-                    and deal_id in ({ONE_PIPELINE})
+                where name = 'dealstage' and "timestamp" < run_ts
             )
             select deal_id, stage_id, sum(epoch_ms(left_at) - epoch_ms(entered_at)) as duration_ms
             from versions
@@ -283,18 +272,13 @@ INVARIANTS = [
         report="fct_deal_stage_visits",
         words="H7, 11b: for deals that never changed pipeline and have no version before their "
         "creation, each raw stage version with another stage than the one before starts a visit.",
-        sql=unequal_sums(
-            f"""
+        **equal_sums(
+            """
             select deal_id, stage_id, 1 as visit_count
             from core.fct_deal_stage_visits
-            where deal_id in ({ONE_PIPELINE})
-                and deal_id not in (
-                    select deal_id from proof_moments
-                    inner join proof_deals using (deal_id)
-                    where name = 'dealstage' and moment_at < created_at
-                )
+            where deal_id in (select deal_id from proof_one_pipeline_deals where not is_early)
             """,
-            f"""
+            """
             with versions as (
                 select
                     object_id as deal_id,
@@ -305,12 +289,7 @@ INVARIANTS = [
                 from raw_hubspot.deal_property_history
                 where name = 'dealstage'
                     and "timestamp" < (select run_ts from raw_hubspot._run)
-                    and object_id in ({ONE_PIPELINE})
-                    and object_id not in (
-                        select deal_id from proof_moments
-                        inner join proof_deals using (deal_id)
-                        where name = 'dealstage' and moment_at < created_at
-                    )
+                    and object_id in (select deal_id from proof_one_pipeline_deals where not is_early)
             )
             select deal_id, stage_id, count(*) as visit_count
             from versions
@@ -327,7 +306,7 @@ INVARIANTS = [
         report="fct_activities",
         words="C10, P1, H1: fct_activities holds each raw call, meeting, task, e-mail and note that "
         "counts, once, under its owner.",
-        sql=unequal_sums(
+        **equal_sums(
             "select activity_type, activity_id, owner_id, 1 as row_count from core.fct_activities",
             " union all ".join(
                 f"""
@@ -494,9 +473,7 @@ INVARIANTS = [
         blocking=False,
         sql="""
             with last_versions as (
-                select deal_id, name, arg_max(value, moment_at) as last_value
-                from proof_moments
-                group by deal_id, name
+                select deal_id, name, value as last_value from proof_moments where is_last
             ),
             present as (
                 select id as deal_id, unnest([

@@ -5,7 +5,7 @@ Belongs here: C11 of `reports.md`, that every record is either in a report or ac
 
 from __future__ import annotations
 
-from orchestration.checks import Invariant, unequal_sums
+from orchestration.checks import Invariant, equal_sums
 
 # Reports that count each deal of a class once, and leave out those without the report's one date.
 REPORTS = """
@@ -35,7 +35,7 @@ INVARIANTS = [
         report="rpt_data_quality",
         words="C11: the deals in a report and those that lack its date, by data quality, are together "
         "all raw deals of the report's class.",
-        sql=unequal_sums(
+        **equal_sums(
             f"""
             with reports (report, of_deals) as ({REPORTS})
             select report, deal_count from ({DEALS_IN_REPORTS}) as counted
@@ -60,7 +60,7 @@ INVARIANTS = [
         report="rpt_data_quality",
         words="C5, C11: as many deals lack an amount as raw deals have neither a home amount nor one "
         "to convert.",
-        sql=unequal_sums(
+        **equal_sums(
             f"""
             with reports (report, of_deals) as ({REPORTS})
             select report, row_count from reports.rpt_data_quality

@@ -200,21 +200,28 @@ def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int) -> boo
 
 def _drawn(raw: str, table: str, size: int) -> str:
     """Insert of records in an order that only run_ts and their id decide."""
-    skewed = f"""
-        select id from (
-            select from_id as id from {raw}.associations where from_type = 'contact'
-            union all
-            select to_id from {raw}.associations where to_type = 'contact'
-        ) as ends
-        group by id
-        having count(*) > {MAX_ASSOCIATIONS}
+    first = f"""
+        select id, hash(id, (select cast(epoch_us(run_ts) as varchar) from {raw}._run)) as place
+        from {raw}.{table}
+        order by place, id
     """
+    if table != "contacts":
+        return f"insert into sampled select '{table}', id from ({first} limit {size})"
+    # Associations are many: they are counted of those contacts only that may be drawn.
     return f"""
         insert into sampled
-        select '{table}', id
-        from {raw}.{table}
-        where {f"id not in ({skewed})" if table == "contacts" else "true"}
-        order by hash(id, (select cast(epoch_us(run_ts) as varchar) from {raw}._run)), id
+        with candidates as materialized ({first} limit {10 * size}),
+        ends as (
+            select from_id as id from {raw}.associations
+            where from_type = 'contact' and from_id in (select id from candidates)
+            union all
+            select to_id from {raw}.associations
+            where to_type = 'contact' and to_id in (select id from candidates)
+        ),
+        skewed as (select id from ends group by id having count(*) > {MAX_ASSOCIATIONS})
+        select 'contacts', id from candidates
+        where id not in (select id from skewed)
+        order by place, id
         limit {size}
     """
 
@@ -287,7 +294,9 @@ def _taken(table: str) -> str:
         return "false"  # sums over the whole account; the sample's are all reconstructed
     if table == "associations":
         return " and ".join(
-            f"exists (select 1 from sampled where sampled.id = {end}_id and table_name = "
+            # The ids alone first: they leave next to nothing of many millions.
+            f"{end}_id in (select id from sampled) and exists (select 1 from sampled where "
+            f"sampled.id = {end}_id and table_name = "
             f"case {end}_type when 'company' then 'companies' else {end}_type || 's' end)"
             for end in ("from", "to")
         )
@@ -358,16 +367,16 @@ def _unlike_rows(
     connection: duckdb.DuckDBPyConnection, built: str, sampled: str, where: str, columns: str = "*"
 ) -> list[dict]:
     """Rows that only one of two tables has."""
-    sides = {"build": (built, sampled), "sample": (sampled, built)}
+    # Kept, since each is read twice, and the build's table is large.
+    for side, table in (("build", built), ("sample", sampled)):
+        connection.execute(
+            f"create or replace temp table rows_of_{side} as select {columns} from {table} where {where}"
+        )
     return [
         {
             "id": ", ".join(f"{column}={value}" for column, value in row.items()),
             "difference": f"only in the {side}",
         }
-        for side, (one, other) in sides.items()
-        for row in fetch(
-            connection,
-            f"select {columns} from {one} where {where} "
-            f"except all select {columns} from {other} where {where}",
-        )
+        for side, other in (("build", "sample"), ("sample", "build"))
+        for row in fetch(connection, f"from rows_of_{side} except all from rows_of_{other}")
     ]

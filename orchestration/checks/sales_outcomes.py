@@ -6,11 +6,10 @@ name. Laws between reports stand in `across_reports.py`, laws of every mart in `
 
 from __future__ import annotations
 
-from orchestration.checks import Invariant, unequal_sums
+from orchestration.checks import ANSWER, WHOLE, Invariant, equal_sums
 from orchestration.checks.second_road import delivered
 
 CELL = "close_date, owner_id, pipeline_id"
-WHOLE = "getvariable('first_day'), getvariable('end_day')"
 
 # The dated lost deals with their reasons, told apart as the report does: without case and blanks (21a).
 LOSS_REASONS = f"""
@@ -43,7 +42,7 @@ INVARIANTS = [
         report="rpt_average_deal_size",
         words="20: deals, deals with an amount and their total are those of the raw deals, per close "
         "day, status, owner and pipeline.",
-        sql=unequal_sums(
+        **equal_sums(
             "select * from reports.rpt_average_deal_size",
             f"""
             select {CELL}, deal_status, count(*) as deal_count,
@@ -60,8 +59,8 @@ INVARIANTS = [
         report="rpt_average_deal_size",
         words="20: average × deals with an amount = total, for every owner.",
         sql=f"""
-            select group_id as id, average_amount, deal_with_amount_count, total_amount
-            from reports.average_deal_size({WHOLE}, status := 'all')
+            select {ANSWER} as id, average_amount, deal_with_amount_count, total_amount
+            from proof_answers_average_deal_size
             where abs(average_amount * deal_with_amount_count - total_amount)
                     > 1e-9 * greatest(abs(total_amount), 1)
                 or (average_amount is null) <> (deal_with_amount_count = 0)
@@ -70,21 +69,23 @@ INVARIANTS = [
     Invariant(
         name="average_deal_size_median_lies_between_the_smallest_and_the_largest",
         report="rpt_average_deal_size",
-        words="20: smallest <= median <= largest amount of an owner's deals.",
+        words="20: smallest <= median <= largest amount of an owner's deals of a quarter.",
         sql=f"""
             with amounts as (
-                select owner_id, cast(min(amount) as double) as smallest,
-                    cast(max(amount) as double) as largest
+                select owner_id as group_id, fiscal_quarter_start as bucket_start,
+                    cast(min(amount) as double) as smallest, cast(max(amount) as double) as largest
                 from proof_deals
-                where close_date >= getvariable('first_day')
-                    and close_date < getvariable('end_day')
-                group by owner_id
+                inner join core.dim_dates on close_date = date_day
+                group by owner_id, fiscal_quarter_start
             )
-            select report.group_id as id, smallest, median_amount, largest
-            from reports.average_deal_size({WHOLE}, status := 'all') as report
-            left join amounts on report.group_id = amounts.owner_id
-            where (smallest is null) <> (median_amount is null)
-                or median_amount not between smallest and largest
+            select {ANSWER} as id, smallest, median_amount, largest
+            from proof_answers_average_deal_size
+            left join amounts using (group_id, bucket_start)
+            where way = 'owner'
+                and (
+                    (smallest is null) <> (median_amount is null)
+                    or median_amount not between smallest and largest
+                )
         """,
     ),
     # --- 21 deal loss reasons ---
@@ -93,7 +94,7 @@ INVARIANTS = [
         report="rpt_deal_loss_reasons",
         words="21: the sum over reasons is the number of (lost deal, reason) pairs, a deal without "
         "reason being one pair; with one reason per deal that is the number of lost deals.",
-        sql=unequal_sums(
+        **equal_sums(
             "select * from reports.rpt_deal_loss_reasons",
             f"""
             select {CELL}, sum(greatest(len(parts), 1)) as deal_count,
@@ -109,7 +110,7 @@ INVARIANTS = [
         name="loss_reasons_that_are_missing_stand_under_no_reason",
         report="rpt_deal_loss_reasons",
         words="21: (No reason) + deals with a reason = lost deals, unless somebody typed (No reason).",
-        sql=unequal_sums(
+        **equal_sums(
             f"select * from reports.rpt_deal_loss_reasons where loss_reason = {NO_REASON}",
             f"""
             select {CELL}, count(*) as deal_count, sum(amount) as total_amount
@@ -127,9 +128,9 @@ INVARIANTS = [
         words="21: the shares of a group's reasons add up to 1, to more only where deals have "
         "several reasons, and none exceeds 1.",
         sql=f"""
-            select group_id as id, sum(deal_share) as shares
-            from reports.deal_loss_reasons({WHOLE})
-            group by group_id
+            select {ANSWER} as id, sum(deal_share) as shares
+            from proof_answers_deal_loss_reasons
+            group by way, group_id, bucket_start
             having sum(deal_share) < 1 - 1e-9 or max(deal_share) > 1 + 1e-9
         """,
     ),
@@ -138,7 +139,7 @@ INVARIANTS = [
         name="revenue_by_source_is_the_won_amount_of_each_source",
         report="rpt_deal_revenue_by_source",
         words="22: deals and amount of a source are those of the raw won deals whose one source it is.",
-        sql=unequal_sums(
+        **equal_sums(
             "select * from reports.rpt_deal_revenue_by_source",
             f"""
             select {CELL}, source, count(*) as deal_count, sum(amount) as total_amount
@@ -157,9 +158,9 @@ INVARIANTS = [
         report="rpt_deal_revenue_by_source",
         words="22: the shares of a group's sources add up to 1 where the group has an amount.",
         sql=f"""
-            select group_id as id, sum(amount_share) as shares, sum(total_amount) as total_amount
-            from reports.deal_revenue_by_source({WHOLE})
-            group by group_id
+            select {ANSWER} as id, sum(amount_share) as shares, sum(total_amount) as total_amount
+            from proof_answers_deal_revenue_by_source
+            group by way, group_id, bucket_start
             having abs(sum(amount_share) - 1) > 1e-9 * greatest(max(abs(amount_share)), 1)
                 or (sum(amount_share) is null) <> (sum(total_amount) = 0)
         """,
@@ -170,7 +171,7 @@ INVARIANTS = [
         report="rpt_deal_velocity",
         words="23: valid + excluded = the raw deals of that class that close on the day; the time is "
         "that from creation to close date of the valid ones, all of it positive.",
-        sql=unequal_sums(
+        **equal_sums(
             "select * from reports.rpt_deal_velocity",
             f"""
             select {CELL}, deal_status,
@@ -190,12 +191,14 @@ INVARIANTS = [
         report="rpt_deal_velocity",
         words="23: average of exact days − 1 < average of floored days <= average of exact days.",
         sql=f"""
-            select exact.group_id as id,
+            select concat_ws('/', exact.group_id, exact.bucket_start) as id,
                 exact.average_days_to_close as exact_days,
                 floored.average_days_to_close as floored_days
-            from reports.deal_velocity({WHOLE}) as exact
-            full join reports.deal_velocity({WHOLE}, avg_basis := 'days_to_close') as floored
-                on exact.group_id = floored.group_id
+            from (select * from proof_answers_deal_velocity where way = 'owner') as exact
+            full join reports.deal_velocity(
+                {WHOLE}, group_by := 'owner', bucket := 'quarter', avg_basis := 'days_to_close'
+            ) as floored
+                on exact.group_id = floored.group_id and exact.bucket_start = floored.bucket_start
             where (exact_days is null) <> (floored_days is null)
                 or floored_days <= exact_days - 1 + 5e-9  -- a day less 1 ms is the most that flooring takes
                 or floored_days > exact_days + 1e-9
@@ -235,7 +238,7 @@ INVARIANTS = [
         report="rpt_deals_won_and_lost",
         words="24: won + lost = the closed raw deals with a close date, class by the probability of "
         "their present stage (C4), amounts likewise.",
-        sql=unequal_sums(
+        **equal_sums(
             "select * from reports.rpt_deals_won_and_lost",
             f"""
             select {CELL},
@@ -255,8 +258,8 @@ INVARIANTS = [
         report="rpt_deals_won_and_lost",
         words="24: win rate = won / (won + lost), from 0 to 1, missing where nothing closed.",
         sql=f"""
-            select group_id as id, win_rate, won_count, lost_count
-            from reports.deals_won_and_lost({WHOLE})
+            select {ANSWER} as id, win_rate, won_count, lost_count
+            from proof_answers_deals_won_and_lost
             where win_rate not between 0 and 1
                 or (win_rate is null) <> (won_count + lost_count = 0)
                 or abs(win_rate * (won_count + lost_count) - won_count) > 1e-9 * won_count
@@ -268,7 +271,7 @@ INVARIANTS = [
         report="rpt_sales_velocity",
         words="25: closed, won, won with an amount, won amount, valid won and their time are those of "
         "the raw deals.",
-        sql=unequal_sums(
+        **equal_sums(
             "select * from reports.rpt_sales_velocity",
             f"""
             select {CELL},
@@ -293,9 +296,9 @@ INVARIANTS = [
         words="25: 0 <= win rate <= 1; velocity × average days = closed × win rate × average amount; "
         "the observed velocity is the same where every won deal has an amount.",
         sql=f"""
-            select group_id as id, velocity, velocity_observed, closed_count, win_rate,
+            select {ANSWER} as id, velocity, velocity_observed, closed_count, win_rate,
                 average_won_amount, average_days_to_win
-            from reports.sales_velocity({WHOLE})
+            from proof_answers_sales_velocity
             where win_rate not between 0 and 1
                 or abs(
                     velocity * average_days_to_win - closed_count * win_rate * average_won_amount

@@ -282,7 +282,7 @@ RELATIONS: dict[str, str] = {
         from raw_hubspot.associations
         where from_type = 'deal' and to_type = 'contact'
     """,
-    # Versions of contact properties before the run, with the value before each (H1, H10).
+    # Versions of contact properties before the run, with the instant before each (H1, H10).
     "proof_contact_versions": """
         select
             object_id as contact_id,
@@ -290,7 +290,6 @@ RELATIONS: dict[str, str] = {
             "timestamp" as changed_at,
             nullif(trim(value), '') as value,
             instant_value,
-            lag(nullif(trim(value), '')) over in_order as value_before,
             lag(instant_value) over in_order as instant_before
         from raw_hubspot.contact_property_history
         where "timestamp" < (select run_ts from raw_hubspot._run)
@@ -304,9 +303,8 @@ RELATIONS: dict[str, str] = {
             name,
             "timestamp" as moment_at,
             arg_max(value, sequence) as value,
-            lag(arg_max(value, sequence)) over (
-                partition by object_id, name order by "timestamp"
-            ) as value_before
+            lag(arg_max(value, sequence)) over in_order as value_before,
+            lead("timestamp") over in_order is null as is_last
         from (
             select
                 object_id,
@@ -324,5 +322,23 @@ RELATIONS: dict[str, str] = {
                 and object_id in (select deal_id from proof_deals)
         ) as versions
         group by object_id, name, "timestamp"
+        window in_order as (partition by object_id, name order by "timestamp")
+    """,
+    # Deals whose whole history knows one pipeline: their visits can be told from the stage versions
+    # alone. is_early: a stage version is older than the deal.
+    "proof_one_pipeline_deals": """
+        with moments as (
+            select deal_id,
+                bool_or(name = 'dealstage') as has_stage,
+                bool_or(name = 'pipeline' and value <> value_before) as has_moved,
+                min(moment_at) filter (where name = 'dealstage') as first_stage_at
+            from proof_moments
+            where name in ('dealstage', 'pipeline')
+            group by deal_id
+        )
+        select deal_id, created_at, first_stage_at < created_at as is_early
+        from proof_deals
+        inner join moments using (deal_id)
+        where created_at is not null and has_stage and has_moved is not true
     """,
 }

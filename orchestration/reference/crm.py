@@ -9,6 +9,7 @@ read from staging or core.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -835,7 +836,11 @@ class Deal:
 
     def state_at(self, t: datetime) -> State:
         """As-of state, strict (C1): all versions with timestamp < t."""
-        return self._state({name: self.value_at(name, t) for name in STATE_PROPERTIES})
+        # The same from one version to the next: reports ask at hundreds of instants.
+        place = bisect_left(self._version_instants, t)
+        if place not in self._states:
+            self._states[place] = self._state({name: self.value_at(name, t) for name in STATE_PROPERTIES})
+        return self._states[place]
 
     def state_after(self, t: datetime) -> State:
         """State just after t: all versions of that timestamp applied together (H7, H14)."""
@@ -853,6 +858,15 @@ class Deal:
             forecast_category=values["hs_manual_forecast_category"],
             probability=values["hs_deal_stage_probability"],
         )
+
+    @cached_property
+    def _version_instants(self) -> list[datetime]:
+        return sorted({v.timestamp for name in STATE_PROPERTIES for v in self.raw_versions(name)})
+
+    @cached_property
+    def _states(self) -> dict[int, State]:
+        """As-of states by the number of version instants before them."""
+        return {}
 
     @cached_property
     def change_instants(self) -> list[datetime]:

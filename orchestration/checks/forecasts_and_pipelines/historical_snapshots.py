@@ -1,0 +1,185 @@
+"""Laws of historical snapshots (17): reconstructed days and kept ones."""
+
+from __future__ import annotations
+
+from orchestration.checks import Invariant, equal_sums, unequal_sums
+from orchestration.checks.forecasts_and_pipelines.common import (
+    HISTORY_IS_LOST,
+    QUARTER,
+    QUARTER_END,
+    RUN,
+)
+from orchestration.checks.second_road import day
+
+# Days that this build computed; also those that it is about to store, which the mart shows as stored.
+COMPUTED_DAY = "snapshot_date in (select snapshot_date from core.dim_snapshot_dates where not is_stored)"
+
+INVARIANTS = [
+    Invariant(
+        name="snapshots_hold_every_deal_that_existed",
+        report="rpt_historical_snapshots",
+        words="17(b), K7: on every reconstructed date open + won + lost + unknown = the deals created by "
+        "then, by present owner.",
+        **equal_sums(
+            f"""
+            select snapshot_date, owner_id, deal_count + unknown_count as deal_count
+            from reports.rpt_historical_snapshots where {COMPUTED_DAY}
+            """,
+            """
+            with created as (
+                select owner_id, created_date, count(*) as deal_count
+                from core.fct_deals where created_date is not null
+                group by owner_id, created_date
+            )
+            select snapshot_date, owner_id, deal_count
+            from created
+            inner join core.dim_snapshot_dates on created_date <= snapshot_date
+            where not is_stored
+            """,
+            by="snapshot_date, owner_id",
+            measures="deal_count",
+        ),
+    ),
+    Invariant(
+        name="snapshots_change_by_what_is_created_closed_and_reopened",
+        report="rpt_historical_snapshots",
+        words="17(c), K7: open deals on a reconstructed date = created - closed + reopened by then, by "
+        "present owner, for owners none of whose deals have lost history.",
+        sql=f"""
+            with lost_owners as (
+                select distinct deals.owner_id
+                from core.fct_deal_states as states
+                inner join core.fct_deals as deals using (deal_id)
+                where {HISTORY_IS_LOST}
+            ),
+            moves as (
+                select deal_id, created_date as move_date, 1 as deal_count
+                from core.fct_deals where created_date is not null
+                union all
+                select deal_id, closed_date, -1 from core.fct_deal_closings
+                union all
+                select deal_id, {day("ended_at")}, 1 from core.fct_deal_closings where ended_at is not null
+            ),
+            daily as (
+                select owner_id, move_date, sum(moves.deal_count) as deal_count
+                from moves
+                inner join core.fct_deals using (deal_id)
+                group by owner_id, move_date
+            )
+            select * from ({
+            unequal_sums(
+                f'''
+                select snapshot_date, owner_id, deal_count
+                from reports.rpt_historical_snapshots
+                where {COMPUTED_DAY} and deal_status = 'open'
+                ''',
+                '''
+                select snapshot_date, owner_id, deal_count
+                from daily
+                inner join core.dim_snapshot_dates on move_date <= snapshot_date
+                where not is_stored
+                ''',
+                by="snapshot_date, owner_id",
+                measures="deal_count",
+            )
+        }) as differences
+            where owner_id not in (select owner_id from lost_owners)
+        """,
+    ),
+    Invariant(
+        name="snapshots_are_the_same_in_sum_however_they_are_broken_down",
+        report="rpt_historical_snapshots",
+        words="17(a): stages, amount bands and forecast categories add up to the same deals and amounts "
+        "at every end of a week, and to the mart's.",
+        **equal_sums(
+            " union all ".join(
+                f"""
+                select '{way}' as way, snapshot_date, deal_count, total_amount, weighted_amount, unknown_count
+                from reports.historical_snapshots(
+                    {QUARTER}, {QUARTER_END}, every := 'week', group_by := 'none', break_down_by := '{way}'
+                )
+                where snapshot_date in (select snapshot_date from core.dim_snapshot_dates)
+                """
+                for way in ("stage", "amount_band", "forecast_category")
+            ),
+            f"""
+            select way, mart.*
+            from reports.rpt_historical_snapshots as mart
+            cross join (select unnest(['stage', 'amount_band', 'forecast_category']) as way) as ways
+            where snapshot_date >= {QUARTER}
+                and snapshot_date < {QUARTER_END}
+                and (
+                    snapshot_date = {RUN}
+                    or snapshot_date in (select max(date_day) from core.dim_dates group by week_start)
+                )
+            """,
+            by="way, snapshot_date",
+            measures="deal_count, total_amount, weighted_amount, unknown_count",
+        ),
+    ),
+    Invariant(
+        name="last_snapshot_is_the_live_count",
+        report="rpt_historical_snapshots",
+        words="17(e): today's point = the deals as they are now, by status and owner; they differ where "
+        "the last version of a property is not its present value.",
+        blocking=False,
+        **equal_sums(
+            f"""
+            select owner_id, deal_status, deal_count, total_amount
+            from reports.rpt_historical_snapshots
+            where snapshot_date = {RUN} and unknown_count = 0
+            """,
+            f"""
+            select deals.owner_id, deals.deal_status, 1 as deal_count, deals.company_amount as total_amount
+            from core.fct_deals as deals
+            inner join core.fct_deal_states as states using (deal_id)
+            where states.valid_to is null and not {HISTORY_IS_LOST}
+            """,
+            by="owner_id, deal_status",
+            measures="deal_count, total_amount",
+        ),
+    ),
+    Invariant(
+        name="stored_snapshots_never_change",
+        report="rpt_historical_snapshots",
+        words="17(f), K7: a kept day shows what was kept, and is never reconstructed.",
+        **equal_sums(
+            """
+            select *, case when is_stored then 0 else 1 end as reconstructed_count
+            from reports.rpt_historical_snapshots
+            where snapshot_date in (select snapshot_date from raw_hubspot._stored_snapshots)
+            """,
+            """
+            select *, 0 as reconstructed_count
+            from raw_hubspot._stored_snapshots
+            where snapshot_date in (select snapshot_date from core.dim_snapshot_dates)
+            """,
+            by="snapshot_date, owner_id, pipeline_id, stage_id, forecast_category, amount_band, deal_status",
+            measures="deal_count, total_amount, weighted_amount, unknown_count, reconstructed_count",
+        ),
+    ),
+    Invariant(
+        name="stored_snapshots_hold_the_deals_that_history_knows",
+        report="rpt_historical_snapshots",
+        words="K7: kept days against reconstruction: deals per day; they differ for deals deleted, merged "
+        "or dated back since. Reported, not enforced.",
+        blocking=False,
+        **equal_sums(
+            f"""
+            select snapshot_date, deal_count + unknown_count as deal_count
+            from reports.rpt_historical_snapshots where not {COMPUTED_DAY}
+            """,
+            """
+            select snapshot_date, deal_count
+            from (
+                select created_date, count(*) as deal_count
+                from core.fct_deals where created_date is not null group by created_date
+            ) as created
+            inner join core.dim_snapshot_dates on created_date <= snapshot_date
+            where is_stored
+            """,
+            by="snapshot_date",
+            measures="deal_count",
+        ),
+    ),
+]
