@@ -78,17 +78,19 @@ first_visits as (
 
 -- M(d): Won if the deal is won now, else the furthest step it ever visited.
 furthest as (
-    select
-        deals.deal_id,
-        max(case when steps.is_won_step and deals.is_won then steps.position else step_entries.position end) as position
-    from deals
-    inner join {{ steps }} as steps on deals.pipeline_id = steps.pipeline_id
-    left join step_entries
-        on deals.deal_id = step_entries.record_id
-        and steps.position = step_entries.position
-        and not steps.is_won_step
-    where deals.created_date is not null
-    group by deals.deal_id
+    select deal_id, max(position) as position
+    from (
+        select record_id as deal_id, position
+        from step_entries
+        union all
+        select deals.deal_id, steps.position
+        from deals
+        inner join {{ steps }} as steps on deals.pipeline_id = steps.pipeline_id
+        where steps.is_won_step
+            and deals.is_won
+            and deals.created_date is not null
+    ) as reached
+    group by deal_id
 ),
 
 judged as (
@@ -119,7 +121,6 @@ judged as (
         and steps.pipeline_id = walked.walk_id
         and steps.position = walked.position
     left join first_visits on deals.deal_id = first_visits.deal_id
-    where furthest.position is not null
 ),
 
 measured as (

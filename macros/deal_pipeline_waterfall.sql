@@ -8,12 +8,15 @@
              instants up to run_ts; the close-date period P: due_from and due_to, days; time_zone.
              Both periods are half-open.
     amount   the amount of a deal's state: company_amount or weighted_amount
+    states, closings  the rows of fct_deal_states and fct_deal_closings to look at
 
   A state is *due* while it is open and its close day has not passed: from valid_from to valid_to or
   to the midnight after the close day (lapses_at), whichever comes first. As of t, a change at t has
   not happened yet (C1), but a lapse at t has, since a close day is judged by day(t) (H14).
 #}
-{% macro deal_pipeline_waterfall(windows, amount='company_amount') -%}
+{% macro deal_pipeline_waterfall(
+    windows, amount='company_amount', states=ref('fct_deal_states'), closings=ref('fct_deal_closings')
+) -%}
 with
 
 states as (
@@ -24,11 +27,11 @@ states as (
         deal_status,
         close_date,
         coalesce({{ amount }}, 0) as amount
-    from {{ ref('fct_deal_states') }}
+    from {{ states }}
 ),
 
 closings as (
-    select * from {{ ref('fct_deal_closings') }}
+    select * from {{ closings }}
 ),
 
 -- The days on which deals were due or were closed, with the windows whose P holds them. They are

@@ -7,12 +7,13 @@
   push; without a push it is the present one (15c).
     windows  a relation with window_id (of any type), frame_from and frame_to (days, half-open)
     is_push  when leaving a day of the frame is a push: by default for a day after it, or for none (15b)
+    close_days  the rows of fct_deal_close_days to look at
 #}
-{% macro deal_push_rate(windows, is_push='(next_close_date is null or next_close_date >= frame_to)') -%}
+{% macro deal_push_rate(windows, is_push='(next_close_date is null or next_close_date >= frame_to)', close_days=ref('fct_deal_close_days')) -%}
 with
 
 close_days as (
-    select * from {{ ref('fct_deal_close_days') }}
+    select * from {{ close_days }}
 ),
 
 deals as (

@@ -57,7 +57,10 @@ def read(python: Path | str, database: Path, queries: dict[str, str]) -> dict:
 def queries(demo_run: DemoRun) -> dict[str, str]:
     """Every table, and every report function over the last year of the data."""
     with duckdb.connect(demo_run.settings.published_link, read_only=True) as connection:
-        tables = connection.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() union all "
+            "select schema_name || '.' || view_name from duckdb_views() where not internal"
+        ).fetchall()
         functions = connection.execute(
             "select distinct function_name from duckdb_functions() where schema_name = 'reports'"
         ).fetchall()

@@ -1,12 +1,13 @@
 -- Properties of deals whose versions say less, or something else, than the deal itself.
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }}
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }}
 ),
 
 histories as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 gaps as (
@@ -14,7 +15,7 @@ gaps as (
 ),
 
 versions as (
-    select * from {{ ref('int_deal_property_versions') }}
+    select * from {{ changed(ref('int_deal_property_versions'), 'deal_id') }}
 ),
 
 -- H3: the first version is taken to say what held before it. Where older ones are lost (H4), that is

@@ -4,7 +4,7 @@
 with
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }} where deal_created_at is not null
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }} where deal_created_at is not null
 ),
 
 stage_changes as (

@@ -1,13 +1,14 @@
 -- What is known of a deal's past, in one row per deal with a creation instant: where it begins, and
 -- for which properties there are versions at all.
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }} where deal_created_at is not null
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }} where deal_created_at is not null
 ),
 
 versions as (
-    select * from {{ ref('stg_hubspot__deal_property_history') }}
+    select * from {{ changed(ref('stg_hubspot__deal_property_history'), 'deal_id') }}
 ),
 
 settings as (

@@ -1,13 +1,14 @@
 -- What a deal's states say in one row: who held it when it began and when it last changed between
 -- open, won and lost (C6), and how far the history can be trusted (C11).
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 states as (
-    select * from {{ ref('fct_deal_states') }}
+    select * from {{ changed(ref('fct_deal_states'), 'deal_id') }}
 ),
 
 histories as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 gaps as (
@@ -15,7 +16,7 @@ gaps as (
 ),
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }}
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }}
 ),
 
 compared as (

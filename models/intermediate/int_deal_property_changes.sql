@@ -5,12 +5,12 @@ with
 
 versions as (
     select *
-    from {{ ref('int_deal_property_versions') }}
+    from {{ changed(ref('int_deal_property_versions'), 'deal_id') }}
     where property_name in ('amount', 'closedate', 'pipeline')
 ),
 
 deals as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 lost_beginnings as (

@@ -1,14 +1,15 @@
 -- Every version of a property of a deal's state: before run_ts (H1), in its order (H7), in its own type
 -- (H10). A cleared value is NULL in all three. Equal neighbours stay. The one sort of all versions that
 -- there is: what follows takes their order and their place in the deal's life from here.
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 versions as (
-    select * from {{ ref('stg_hubspot__deal_property_history') }}
+    select * from {{ changed(ref('stg_hubspot__deal_property_history'), 'deal_id') }}
 ),
 
 deals as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 lost_beginnings as (

@@ -4,7 +4,7 @@
 with
 
 entries as (
-    select * from {{ ref('int_deal_stage_entries') }}
+    select * from {{ changed(ref('int_deal_stage_entries'), 'deal_id') }}
 ),
 
 stages as (

@@ -2,19 +2,20 @@
 -- timestamp are several rows. A change of pipeline alone is a row too (11b). The first row stands at
 -- the creation (H3, H5, H8). The pipeline that goes with a version is the last one up to its
 -- timestamp, so it is applied before the stages of its own timestamp.
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 deals as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 present as (
-    select * from {{ ref('int_deals_in_population') }}
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }}
 ),
 
 versions as (
     select versions.*, deals.deal_created_at
-    from {{ ref('int_deal_property_versions') }} as versions
+    from {{ changed(ref('int_deal_property_versions'), 'deal_id') }} as versions
     inner join deals on versions.deal_id = deals.deal_id
     where versions.property_name in ('dealstage', 'pipeline')
 ),

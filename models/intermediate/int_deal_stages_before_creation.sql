@@ -1,14 +1,15 @@
 -- Pipeline and stage of a deal strictly before its creation instant (C1): what earlier versions left
 -- (H8), else the first value (H3), else the present one (H5). Needed where something else changes at
 -- that very instant (15c).
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }} where deal_created_at is not null
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }} where deal_created_at is not null
 ),
 
 versions as (
-    select * from {{ ref('int_deal_property_versions') }} where property_name in ('pipeline', 'dealstage')
+    select * from {{ changed(ref('int_deal_property_versions'), 'deal_id') }} where property_name in ('pipeline', 'dealstage')
 ),
 
 last_before as (

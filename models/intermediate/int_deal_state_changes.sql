@@ -5,16 +5,16 @@
 with
 
 deals as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 versions as (
-    select * from {{ ref('int_deal_property_versions') }} where valid_from is not null
+    select * from {{ changed(ref('int_deal_property_versions'), 'deal_id') }} where valid_from is not null
 ),
 
 gaps as (
     select *
-    from {{ ref('int_deal_history_gaps') }}
+    from {{ changed(ref('int_deal_history_gaps'), 'deal_id') }}
     where property_name in ('{{ gap_properties | join("', '") }}')
 ),
 

@@ -15,8 +15,15 @@ versions as (
     select * from {{ ref('stg_hubspot__deal_property_history') }}
 ),
 
+gaps as (
+    select * from {{ ref('stg_hubspot__history_gaps') }} where table_name = 'deal_property_history'
+),
+
 settings as (
-    select * from {{ ref('int_run_settings') }}
+    select
+        *,
+        {{ local_date('follows_run_ts', 'time_zone') }} as follows_run_date
+    from {{ ref('int_run_settings') }}
 ),
 
 final as (
@@ -39,6 +46,32 @@ final as (
     select versions.deal_id
     from versions
     inner join settings on versions.changed_at between settings.follows_run_ts and settings.run_ts
+    union
+    select gaps.object_id
+    from gaps
+    inner join settings
+        on gaps.gap_from between settings.follows_run_ts and settings.run_ts
+        or gaps.gap_to between settings.follows_run_ts and settings.run_ts
+    union
+    -- A close day has passed since then: it may have lapsed (12f, 14). It ends at a midnight that is at most two
+    -- days after any of its instants.
+    select deals.deal_id
+    from deals
+    inner join settings
+        on deals.closedate between settings.follows_run_ts - interval '2 days' and settings.run_ts
+    union
+    select versions.deal_id
+    from versions
+    inner join settings
+        on versions.instant_value between settings.follows_run_ts - interval '2 days' and settings.run_ts
+    where versions.property_name = 'closedate'
+    union
+    -- With a month a new period begins, in which every deal may stand (14b), and with a year the calendar moves.
+    select deals.deal_id
+    from deals
+    inner join settings
+        on extract(month from settings.run_date) <> extract(month from settings.follows_run_date)
+        or extract(year from settings.run_date) <> extract(year from settings.follows_run_date)
 )
 
 select * from final

@@ -1,9 +1,10 @@
 -- The deals that reports count (C10, P1), with their creation instant (H2). A deal of which nothing
 -- says when it was created stays: it counts wherever only present values are read.
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 deals as (
-    select * from {{ ref('stg_hubspot__deals') }}
+    select * from {{ changed(ref('stg_hubspot__deals'), 'deal_id') }}
 ),
 
 versions as (

@@ -3,7 +3,7 @@
 with
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }}
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }}
 ),
 
 stages as (

@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_key',
+    unique_key='deal_id',
+    post_hook="{{ changers_of_now(this) if is_in_a_night() else '' }}",
+) }}
 with
 
 recorded as (
@@ -5,11 +11,11 @@ recorded as (
 ),
 
 states as (
-    select * from {{ ref('fct_deal_states') }}
+    select * from {{ changed(ref('fct_deal_states'), 'deal_id') }}
 ),
 
 closings as (
-    select * from {{ ref('fct_deal_closings') }}
+    select * from {{ changed(ref('fct_deal_closings'), 'deal_id') }}
 ),
 
 dates as (

@@ -1,5 +1,6 @@
 -- Days that follow each other within one timestamp count like all others (H7). The first day holds
 -- from the creation on (H3, H5): it is what the first change replaced, or what never changed.
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 changes as (
@@ -11,13 +12,13 @@ changes as (
         cast(old_value as date) as old_close_date,
         cast(new_value as date) as new_close_date,
         row_number() over (partition by deal_id order by change_number) as step_number
-    from {{ ref('fct_deal_changes') }}
+    from {{ changed(ref('fct_deal_changes'), 'deal_id') }}
     where property = 'closedate'
         and category <> 'lapsed'
 ),
 
 states as (
-    select * from {{ ref('fct_deal_states') }}
+    select * from {{ changed(ref('fct_deal_states'), 'deal_id') }}
 ),
 
 first_stages as (
@@ -25,7 +26,7 @@ first_stages as (
         before_creation.deal_id,
         stages.stage_pipeline_id,
         stages.stage_id
-    from {{ ref('int_deal_stages_before_creation') }} as before_creation
+    from {{ changed(ref('int_deal_stages_before_creation'), 'deal_id') }} as before_creation
     inner join {{ ref('int_stage_pairs_resolved') }} as stages
         on before_creation.pipeline_id = stages.pipeline_id
         and before_creation.stage_id = stages.stage_id

@@ -1,9 +1,10 @@
 -- By the as-of state: a deal that is won and lost within one timestamp shows only what came last (H7),
 -- and won to another won stage is no new closing (14f).
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 states as (
-    select * from {{ ref('fct_deal_states') }}
+    select * from {{ changed(ref('fct_deal_states'), 'deal_id') }}
 ),
 
 settings as (

@@ -1,7 +1,13 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_key',
+    unique_key='deal_id',
+    post_hook="{{ funnel_times_to_now(this) if is_in_a_night() else '' }}",
+) }}
 with
 
 deals as (
-    select * from {{ ref('fct_deals') }}
+    select * from {{ changed(ref('fct_deals'), 'deal_id') }}
 ),
 
 steps as (
@@ -9,7 +15,7 @@ steps as (
 ),
 
 deal_steps as (
-    {{ deal_funnel('steps') | indent(4) }}
+    {{ deal_funnel('steps', 'deals') | indent(4) }}
 ),
 
 final as (

@@ -1,3 +1,4 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 periods as (
@@ -17,7 +18,7 @@ windows as (
 ),
 
 pushed_deals as (
-    {{ deal_push_rate('windows') }}
+    {{ deal_push_rate('windows', close_days=changed(ref('fct_deal_close_days'), 'deal_id')) }}
 ),
 
 final as (

@@ -1,17 +1,23 @@
 -- Every version counts here, also several at one timestamp: a stage passed in the same second was
 -- visited, for no time at all (H7, 11b).
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_key',
+    unique_key='deal_id',
+    post_hook="{{ visits_to_now(this) if is_in_a_night() else '' }}",
+) }}
 with
 
 entries as (
-    select * from {{ ref('int_deal_stage_entries') }}
+    select * from {{ changed(ref('int_deal_stage_entries'), 'deal_id') }}
 ),
 
 histories as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }}
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }}
 ),
 
 stages as (

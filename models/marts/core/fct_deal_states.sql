@@ -1,3 +1,4 @@
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 changes as (
@@ -5,11 +6,11 @@ changes as (
 ),
 
 histories as (
-    select * from {{ ref('int_deal_histories') }}
+    select * from {{ changed(ref('int_deal_histories'), 'deal_id') }}
 ),
 
 deals as (
-    select * from {{ ref('int_deals_in_population') }}
+    select * from {{ changed(ref('int_deals_in_population'), 'deal_id') }}
 ),
 
 stages as (

@@ -1,5 +1,6 @@
 -- The waterfall of every standard period, deal by deal: change period = close-date period = the
 -- period, from that of the first creation to the running one, which ends at run_ts (14b).
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
 with
 
 periods as (
@@ -29,7 +30,11 @@ windows as (
 ),
 
 lines as (
-    {{ deal_pipeline_waterfall('windows') }}
+    {{ deal_pipeline_waterfall(
+        'windows',
+        states=changed(ref('fct_deal_states'), 'deal_id'),
+        closings=changed(ref('fct_deal_closings'), 'deal_id'),
+    ) }}
 ),
 
 final as (

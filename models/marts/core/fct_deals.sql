@@ -1,5 +1,10 @@
 {#- Custom columns are not in the contract; who asks for some gives its enforcement up for this table. -#}
-{{ config(contract={'enforced': not var('custom_properties')}) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_key',
+    unique_key='deal_id',
+    contract={'enforced': not var('custom_properties')},
+) }}
 with
 
 deals as (
@@ -7,7 +12,7 @@ deals as (
 ),
 
 histories as (
-    select * from {{ ref('int_deal_histories_summarised') }}
+    select * from {{ changed(ref('int_deal_histories_summarised'), 'deal_id') }}
 ),
 
 merged as (
