@@ -88,11 +88,6 @@ def compiled_manifest(settings: Settings) -> dict[str, Any]:
     return json.loads(path.read_bytes())
 
 
-def keep_compiled(settings: Settings) -> None:
-    """Keep the manifest of a whole build, the last command of dbt's, for `compiled_manifest`."""
-    _keep_manifest(_compiled_path(settings))
-
-
 def _compiled_path(settings: Settings) -> Path:
     return settings.dbt_target_dir / f"compiled-{project_hash(settings)}.json"
 
@@ -174,6 +169,10 @@ class Build:
         self._arguments = ["build", "--exclude-resource-type", "unit_test", *selection]
         if not only_changes:
             self._arguments.append("--full-refresh")
+        # What `compiled_manifest` gives is the same in every whole build; writing it takes dbt seconds.
+        self._keeps_compiled = not selection and not only_changes and not _compiled_path(settings).exists()
+        if not self._keeps_compiled:
+            self._arguments.append("--no-write-json")
         self._problems: list[str] = []
         self.results: list[NodeResult] = []
 
@@ -217,6 +216,8 @@ class Build:
             raise DbtError(
                 "dbt build failed: " + _first(self._problems or [str(outcome and outcome.exception)])
             )
+        if self._keeps_compiled:
+            _keep_manifest(_compiled_path(self._settings))
 
     def _show(self, tests: Sequence[str]) -> dict[str, int]:
         """What tests of rules give: by the name of each broken rule, how many keys or rows break it."""

@@ -104,8 +104,6 @@ def build_models(
             log.count(number, node_count, event["data"]["node_info"]["node_name"])
             yield event
         log.nodes = build.results
-        if not selection and not only_changes:
-            dbt_runs.keep_compiled(settings)
         engine = engine_of(settings)
         functions, manifest = function_nodes(engine.marts_manifest), dbt_runs.compiled_manifest(settings)
         with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:

@@ -26,6 +26,7 @@ ONE_ROW, LEAVE, LAST, STAGE_CLASS = (
         "stage_class_is_open_won_lost_or_unknown",
     )
 )
+PART = ["--select", "fct_deal_stage_visits"]
 GOOD = "('a', 1, 'open', timestamptz '2026-05-01', timestamptz '2026-05-02', 5, false, false)"
 
 
@@ -110,7 +111,7 @@ def shown(monkeypatch) -> list[list[str]]:
 
 
 def test_every_rule_that_is_kept_passes(shown):
-    build = dbt_runs.Build(None)
+    build = dbt_runs.Build(None, PART)
     build._conclude(SimpleNamespace(**vars(outcome(dbt_result("pass"))) | {"success": True}))
     assert [(r.name, r.status, r.failures) for r in build.results] == [
         (rule, "pass", 0) for rule in rules_of(VISITS)
@@ -119,7 +120,7 @@ def test_every_rule_that_is_kept_passes(shown):
 
 
 def test_a_build_that_fails_names_the_rules_that_broke(shown):
-    build = dbt_runs.Build(None)
+    build = dbt_runs.Build(None, PART)
     with pytest.raises(dbt_runs.DbtError) as error:
         build._conclude(outcome(dbt_result("fail")))
     assert f"test {LAST}: 2 rows; test {STAGE_CLASS}: 1 rows" in str(error.value)
@@ -134,6 +135,6 @@ def test_a_build_that_fails_names_the_rules_that_broke(shown):
 
 
 def test_a_test_that_dbt_cannot_run_is_named_itself(shown):
-    build = dbt_runs.Build(None)
+    build = dbt_runs.Build(None, PART)
     with pytest.raises(dbt_runs.DbtError, match=f"test {VISITS['name']}: words"):
         build._conclude(outcome(dbt_result("error")))
