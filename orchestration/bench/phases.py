@@ -149,8 +149,7 @@ def _of_nodes(phase: str, nodes: Sequence[dbt_runs.NodeResult]) -> Steps:
 
 def dbt_alone(settings: Settings) -> Steps:
     """`dbt build` on the raw tables that a run has loaded, without Dagster."""
-    with closing(data_folder.open_build(settings.build_path)) as connection:
-        data_folder.drop_models(connection)
+    data_folder.drop_models(settings)
     build = dbt_runs.Build(settings)
     with measured("dbt", "build") as step:
         for _ in build.events():
@@ -162,9 +161,9 @@ def dbt_alone(settings: Settings) -> Steps:
 def sql_alone(settings: Settings) -> Steps:
     """The SQL that dbt compiled, statement by statement in one connection: what each model costs."""
     project = Project.from_manifest(dbt_runs.compiled_manifest(settings))
-    with closing(data_folder.open_build(settings.build_path)) as connection:
+    data_folder.drop_models(settings)
+    with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        data_folder.drop_models(connection)
         for node in project.nodes.values():
             with measured("sql", node.name) as step:
                 build_nodes(connection, [node])
