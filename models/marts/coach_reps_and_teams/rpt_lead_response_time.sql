@@ -6,7 +6,7 @@ engagements as (
 ),
 
 missing_inputs as (
-    select * from {{ ref('int_missing_inputs') }}
+    select * from {{ ref('fct_missing_inputs') }}
 ),
 
 final as (
