@@ -58,6 +58,16 @@ end
     {%- if target.type == 'postgres' and custom_schema_name in ('core', 'reports') %}_next{% endif -%}
 {%- endmacro %}
 
+{#
+  After a table is made: what the planner is to know of it. Postgres learns it by itself a minute later, and
+  until then plans as if every table were nearly empty, which takes some models minutes instead of seconds.
+#}
+{% macro analyzed(relation) %}{{ return(adapter.dispatch('analyzed')(relation)) }}{% endmacro %}
+{% macro default__analyzed(relation) %}{% endmacro %}
+{% macro postgres__analyzed(relation) -%}
+{%- if config.get('materialized') in ('table', 'incremental') %}analyze {{ relation }}{% endif -%}
+{%- endmacro %}
+
 {# A text as a sort key: by Unicode code point (C8), whatever the collation of the database. #}
 {% macro code_points(text) %}{{ return(adapter.dispatch('code_points')(text)) }}{% endmacro %}
 {% macro default__code_points(text) %}{{ text }}{% endmacro %}

@@ -27,6 +27,7 @@ WEEK_STARTS = ("monday", "sunday", "iso")
 HUBSPOT_API_VERSIONS = ("2026-09", "v3")
 TOKEN_NAME = "HUBSPOT_TOKEN"
 MARTS_FILE = "marts.duckdb"
+POSTGRES_OPTIONS = "-c work_mem=64MB -c jit=off"
 # Of the machine's memory, and at most: Python, dbt and the system need the rest.
 MEMORY_SHARE, MEMORY_AT_MOST_MIB = 0.6, 6144
 
@@ -337,7 +338,10 @@ def set_tool_environment(settings: Settings) -> None:
         }
     )
     if settings.postgres_url:
-        os.environ.update(libpq_environment(settings.postgres_url))
+        variables = libpq_environment(settings.postgres_url)
+        # For a build's large joins, unless the connection string says otherwise (the last one counts).
+        variables["PGOPTIONS"] = f"{POSTGRES_OPTIONS} {variables.get('PGOPTIONS', '')}".strip()
+        os.environ.update(variables)
 
 
 def libpq_environment(postgres_url: str) -> dict[str, str]:
