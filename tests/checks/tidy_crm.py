@@ -236,14 +236,14 @@ def _contacts() -> dict[str, list[dict]]:
         "k2": [("lead", at(3, 2)), ("salesqualifiedlead", at(3, 20)), ("opportunity", at(4, 9))],
         "k3": [("lead", at(6, 3))],
     }
-    sequence = {"hs_latest_sequence_enrolled": "81", "hs_latest_sequence_enrolled_date": at(3, 3)}
+    sequence = {"hs_latest_sequence_enrolled": "81", "hs_latest_sequence_enrolled_date": at(4, 3)}
     contacts, history = [], []
     for id_, created, owner in people:
         values = [("lifecyclestage", stage, moment) for stage, moment in paths[id_]]
         if owner:
             values.append(("hubspot_owner_id", owner, created))
         if id_ == "k1":
-            values += [(name, value, at(3, 3)) for name, value in sequence.items()]
+            values += [(name, value, at(4, 3)) for name, value in sequence.items()]
         history += [
             {"object_id": id_, "name": name, "value": _text(value), "timestamp": moment}
             for name, value, moment in values
