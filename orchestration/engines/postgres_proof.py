@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -100,8 +101,11 @@ def call(function: str, arguments: Mapping[str, Any], array: str) -> str:
 
 def answer(connection: Any, asked: str) -> Answer:
     """An engine's answer. Raises what the engine raises, but for complaints about arguments."""
+    # On Postgres a complaint would end the transaction that a call is part of.
+    part = connection.transaction() if isinstance(connection, psycopg.Connection) else nullcontext()
     try:
-        cursor = connection.execute(asked)
+        with part:
+            cursor = connection.execute(asked)
     except duckdb.InvalidInputException as error:
         return Answer([], [], str(error).partition(": ")[2])
     except psycopg.errors.RaiseException as error:
