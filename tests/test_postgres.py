@@ -18,6 +18,7 @@ from decimal import Decimal
 import duckdb
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from orchestration.checks.compare import row_differences
 from orchestration.compiled import Project, build_nodes
@@ -28,7 +29,7 @@ from orchestration.engines.postgres_copy import copy_schema, in_utc
 from orchestration.engines.postgres_functions import create_functions
 from orchestration.engines.postgres_proof import answer, call, difference, report_functions, unlike_answers
 from orchestration.engines.postgres_publication import NEXT, ensure_reader, renew_schemas
-from orchestration.settings import Settings, SettingsError, libpq_environment
+from orchestration.settings import Settings, SettingsError, libpq_environment, set_tool_environment
 from tests import postgres_server as postgres_server_module
 from tests.conftest import DEFAULT_CRMS
 from tests.crm_generator import ZONES, hard_crm
@@ -342,6 +343,30 @@ def test_connection_string_becomes_dbts_connection():
         "PGDATABASE": "db",
         "PGSSLMODE": "require",
     }
+
+
+def test_builds_have_room_unless_the_connection_string_says_otherwise(monkeypatch):
+    variables: dict[str, str] = {}
+    monkeypatch.setattr("orchestration.settings.os.environ", variables)
+    url = "postgresql://host/db?options=-c%20work_mem%3D1GB"
+    set_tool_environment(Settings(engine="postgres", postgres_url=url))
+    assert variables["PGOPTIONS"] == "-c work_mem=64MB -c jit=off -c work_mem=1GB"
+
+
+def test_a_database_that_cannot_hold_all_texts_is_refused(server):
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            "create database sales_reports_latin "
+            "encoding 'LATIN1' locale_provider libc locale 'C' template template0"
+        )
+        try:
+            engine = Postgres(
+                Settings(engine="postgres", postgres_url=make_conninfo(server, dbname="sales_reports_latin"))
+            )
+            with pytest.raises(SettingsError, match="sales_reports_latin is encoded in LATIN1"):
+                engine.begin_part()
+        finally:
+            connection.execute("drop database sales_reports_latin")
 
 
 def test_wrong_connection_string_is_not_repeated():

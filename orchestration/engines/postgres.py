@@ -22,6 +22,7 @@ from orchestration.engines.postgres_copy import RAW, copy_schema, fetch_schema, 
 from orchestration.engines.postgres_publication import BUILD_SCHEMAS, MARTS, NEXT
 from orchestration.settings import SettingsError, libpq_environment
 
+_OLDEST_VERSION = 140_000
 # Tables of the marts that are complete only after the proof.
 _WRITTEN_BY_PROOF = (published_catalog.REPORTS, published_catalog.CHECKS, "reports.rpt_data_quality")
 
@@ -120,4 +121,19 @@ class Postgres(Engine):
         except psycopg.OperationalError as error:
             raise SettingsError(f"SALES_REPORTS_POSTGRES_URL: {str(error).strip()}") from None
         with server:
+            _must_suffice(server)
             yield server
+
+
+def _must_suffice(server: psycopg.Connection) -> None:
+    """Raises SettingsError if the database cannot hold the reports; Postgres 14 binds functions to tables."""
+    info = server.info
+    if info.server_version < _OLDEST_VERSION:
+        raise SettingsError(
+            f"SALES_REPORTS_POSTGRES_URL: the server is Postgres {info.server_version // 10_000}; "
+            f"{_OLDEST_VERSION // 10_000} or newer is needed"
+        )
+    if (encoding := info.parameter_status("server_encoding")) != "UTF8":
+        raise SettingsError(
+            f"SALES_REPORTS_POSTGRES_URL: {info.dbname} is encoded in {encoding}; create one in UTF8"
+        )
