@@ -17,7 +17,8 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from orchestration.checks.universal import DISTINCT_MEASURES, NOT_ADDITIVE
+from orchestration.checks.definitions import DISTINCT_MEASURES
+from orchestration.checks.universal_functions import NOT_ADDITIVE
 from orchestration.drill_down import function_drill_down
 from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.raw import fetch

@@ -15,7 +15,8 @@ from collections import defaultdict
 import pytest
 
 from orchestration.checks import COLLECTIONS, invariants
-from orchestration.checks.universal import NO_FUNCTION, universal_invariants
+from orchestration.checks.universal import universal_invariants
+from orchestration.checks.universal_functions import NO_FUNCTION
 from orchestration.reference import references
 from orchestration.report_functions import is_function
 from orchestration.settings import PROJECT_ROOT

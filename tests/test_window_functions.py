@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from orchestration.checks.universal import definitions
+from orchestration.checks.definitions import definitions
 from orchestration.drill_down import mart_drill_down
 from orchestration.reference.crm import Crm, RunSettings
 from orchestration.reference.deal_change_history import rpt_deal_change_history

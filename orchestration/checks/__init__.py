@@ -1,10 +1,11 @@
 """The laws that every build is held to before anyone may read it.
 
 Belongs here: what an invariant is, where they are collected, how they are run, and what becomes of
-those that fail. The laws themselves stand in one module per collection, under the name of their
-report; `universal.py` derives those that every mart obeys; `second_road.py` holds the relations
-that lead from raw rows to a report's numbers without staging or core; `reference_sample.py`
-compares the marts with the slow computations. How Dagster shows them does not belong here.
+those that fail. The laws themselves stand in one module or package per collection, under the name of
+their report; `universal.py` derives those that every mart obeys, `universal_functions.py` those of
+every function; `second_road.py` holds the relations that lead from raw rows to a report's numbers
+without staging or core; `reference_sample.py` compares the marts with the slow computations. How
+Dagster shows them does not belong here.
 
 An invariant is SQL over the build database that returns the rows that break the law: a column `id`
 and whatever else helps to find out why. Blocking or warning by K8 of `decisions.md`: blocking is
@@ -150,7 +151,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, queries: list[str]) -> dict[
     Returns the errors of the relations that could not be created.
     """
     from orchestration.checks.second_road import RELATIONS  # need this module
-    from orchestration.checks.universal import answers
+    from orchestration.checks.universal_functions import answers
 
     for name, query in VARIABLES.items():
         connection.execute(f"set variable {name} = ({query})")
@@ -235,7 +236,7 @@ def record_warnings(connection: duckdb.DuckDBPyConnection, results: Iterable[Res
 
 # Arguments of a report function that make it answer for the whole calendar.
 WHOLE = "getvariable('first_day'), getvariable('end_day')"
-# Which of the rows of a relation `proof_answers_…` (`universal.py`) it is; not all have a bucket.
+# Which of the rows of a relation `proof_answers_…` (`universal_functions.py`) it is; not all have a bucket.
 ANSWER = "concat_ws('/', way, group_id, bucket_start)"
 
 

@@ -268,7 +268,7 @@ INVARIANTS = [
             """
             select group_id as owner_id, entered_count as won_count
             from reports.deal_funnel(
-                getvariable('year_start'), getvariable('quarter_end'), cohort := 'closed',
+                getvariable('quarter_start'), getvariable('quarter_end'), cohort := 'closed',
                 pipelines := [getvariable('one_pipeline')]
             )
             where stage_id = 'won'
@@ -277,7 +277,7 @@ INVARIANTS = [
             select owner_id, won_count
             from reports.rpt_deals_won_and_lost
             where pipeline_id = getvariable('one_pipeline')
-                and close_date >= getvariable('year_start')
+                and close_date >= getvariable('quarter_start')
                 and close_date < getvariable('quarter_end')
             """,
             by="owner_id",

@@ -1,7 +1,8 @@
 """The whole proof of a build: all invariants, and the marts of a sample against the slow computations.
 
-Belongs here: what is run, side by side, and in which order the results come. Half of the time goes
-into planning calls of report functions, which keeps one core busy; the other half runs beside it.
+Belongs here: what is run, side by side, and in which order the results come. Of a small build most of
+the time goes into planning calls of report functions, and into the slow computations in Python, which
+keep one core busy each; so they run beside each other.
 """
 
 from __future__ import annotations

@@ -1,93 +1,19 @@
 """Laws that every report obeys, made from its definition (`config.meta.report` of its YAML).
 
-Belongs here: the rules of `marts.md` for marts and functions and U1 to U4 of `reports.md`, each as
-one invariant per report. A new report is held to them as soon as its YAML stands beside its SQL.
+Belongs here: the rules of `marts.md` for marts and U4 of `reports.md`, each as one invariant per
+report; those for functions stand in `universal_functions.py`. A new report is held to them as soon as
+its YAML stands beside its SQL.
 U5 (same input, same output) and U6 (another time zone) need a second build: `tests/checks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
-import yaml
+from orchestration.checks import Invariant, equal_sums, screened_sums
+from orchestration.checks.definitions import Definition, definitions
+from orchestration.checks.universal_functions import function_laws
 
-from orchestration.checks import WHOLE, Invariant, equal_sums, screened_sums
-from orchestration.settings import PROJECT_ROOT
-
-NO_DAY = "getvariable('first_day'), getvariable('first_day')"
-
-# How the laws ask every additive function: the range, and how its rows are grouped. By owner over the
-# whole calendar, so that each record is asked for; how rows are grouped and added up to a running total,
-# whose last bucket holds its whole range, does not depend on the range, so a quarter of them is enough.
-QUARTER = "getvariable('quarter_start')", "getvariable('quarter_end')"
-WAYS = {
-    "owner": (*WHOLE.split(", "), "group_by := 'owner', bucket := 'quarter'"),
-    "team": (*QUARTER, "group_by := 'team'"),
-    "none": (*QUARTER, "group_by := 'none', bucket := 'month', cumulative := true"),
-}
-# These walk through the past of each record as their mart did, by the same macro: of them a year is.
-WALKING = {"deal_funnel", "lead_journey"}
-YEAR = "getvariable('year_start')", "getvariable('quarter_end')"
-# What laws of the collections read of these answers beside group and measures.
-ALSO_READ = {
-    "average_deal_size": ("average_amount", "median_amount"),
-    "call_outcomes": ("call_share", "average_duration_ms"),
-    "deal_funnel": ("stage_position", "next_step_rate", "cumulative_rate"),
-    "deal_loss_reasons": ("deal_share",),
-    "deal_revenue_by_source": ("amount_share",),
-    "deal_velocity": ("average_days_to_close",),
-    "deals_created": ("average_amount",),
-    "deals_won_and_lost": ("win_rate",),
-    "lead_funnel": tuple(f"average_time_to_{what}_ms" for what in ("first_engagement", "deal", "win")),
-    "lead_journey": ("stage_id", "stage_position", "next_step_rate", "cumulative_rate"),
-    "meeting_outcomes": ("meeting_share", "held_rate", "no_show_rate"),
-    "prospecting_calls": ("average_call_duration_ms", "calls_per_active_day", "connect_rate"),
-    "prospecting_meetings": ("average_lead_time_ms",),
-    "prospecting_sequences": ("sequence_id", "reply_rate", "meeting_rate", "bounce_rate"),
-    "prospecting_tasks": ("completion_rate", "average_time_to_complete_ms"),
-    "sales_velocity": (
-        "velocity",
-        "velocity_observed",
-        "win_rate",
-        "average_won_amount",
-        "average_days_to_win",
-    ),
-    "tasks_completed": ("task_status", "completion_rate"),
-    "time_in_deal_stage": ("pipeline_id", "stage_id", "average_time_ms"),
-    "weighted_pipeline_forecast": ("weighted_open_amount", "won_amount"),
-}
-
-# Arguments with which a function takes in all that the mart holds.
-WHOLE_MART = {
-    "average_deal_size": "status := 'all'",
-    "quota_attainment": "goal := getvariable('one_goal')",
-}
-# Functions that answer for one pipeline only: the one with most rows stands for all.
-ONE_PIPELINE = {"rpt_deal_funnel"}
-# What does not add up over groups or buckets (P15, P16), and why. Their functions are compared with
-# the mart in `forecasts_and_pipelines.py`, over ranges where the two must agree.
-NOT_ADDITIVE = {
-    "rpt_deal_change_history": "record grain; the summary splits inside and outside",
-    "rpt_deal_pipeline_waterfall": "moves cancel out over a longer window",
-    "rpt_deal_push_rate": "one deal is eligible in several frames",
-    "rpt_historical_snapshots": "a stock: its points are not summed",
-    "rpt_lead_response_time": "record grain; the summary counts contacts",
-    "rpt_quota_attainment": "cumulative columns, and goals do not add up",
-    "rpt_team_activity_timeline": "record grain",
-}
-# Record marts have the rows as function, and the report beside it.
-SUMMARIES = {
-    "rpt_deal_change_history": ("deal_change_history_summary", "change_count"),
-    "rpt_lead_response_time": ("lead_response_time_summary", "contact_count"),
-}
-# Its function gives rows and groups nothing.
-ROWS_ONLY = {"rpt_team_activity_timeline"}
-DISTINCT_MEASURES = {"rpt_prospecting_sequences": {"contact_count"}}
-# Tables without a function of their own.
-NO_FUNCTION = {"rpt_data_quality", "rpt_deal_pipeline_waterfall_deals"}
 # Points that were kept have no records behind them (K7), and all others are a row per deal and date:
 # tests/test_window_functions.py follows the drill-down on small CRMs.
 NO_RECORDS_BEHIND = {"rpt_historical_snapshots"}
@@ -100,53 +26,6 @@ REPEATED_IDS = {
 }
 # Rows that say something without counting: a missing input (K11), a goal of 0 (one row per target, 18a).
 MAY_HAVE_ZEROS = {"rpt_data_quality", "rpt_quota_attainment"}
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What the YAML of a report says about its mart."""
-
-    mart: str
-    grain: tuple[str, ...]
-    measures: tuple[str, ...]
-    columns: tuple[str, ...]
-    population: str
-    """SQL predicate of the records that the mart counts at all."""
-    drill_down: dict[str, dict] = field(default_factory=dict)
-
-    @property
-    def function(self) -> str:
-        return self.mart.removeprefix("rpt_")
-
-    @property
-    def dates(self) -> list[str]:
-        return [column for column in self.grain if column.endswith("_date")]
-
-    @property
-    def additive(self) -> list[str]:
-        distinct = DISTINCT_MEASURES.get(self.mart, set())
-        return [measure for measure in self.measures if measure not in distinct]
-
-
-@cache
-def definitions(models: Path = PROJECT_ROOT / "models" / "marts") -> tuple[Definition, ...]:
-    """The definitions of all marts, by name."""
-    found = []
-    for path in sorted(models.glob("*/rpt_*.yml")):
-        for model in yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["models"]:
-            report = model.get("config", {}).get("meta", {}).get("report")
-            if report is not None:
-                found.append(
-                    Definition(
-                        mart=model["name"],
-                        grain=tuple(report["grain"]),
-                        measures=tuple(report.get("measures", ())),
-                        columns=tuple(column["name"] for column in model["columns"]),
-                        population=report.get("population", "true"),
-                        drill_down=report.get("drill_down", {}),
-                    )
-                )
-    return tuple(sorted(found, key=lambda definition: definition.mart))
 
 
 def universal_invariants() -> list[Invariant]:
@@ -166,12 +45,7 @@ def _laws(definition: Definition) -> Iterator[Invariant]:
         yield _is_empty_without_its_input(definition)
     if definition.drill_down and definition.mart not in NO_RECORDS_BEHIND:
         yield _records_behind_cells(definition)
-    if _is_additive(definition):
-        yield _groups_sum_to_mart(definition)
-        yield _buckets_sum_to_mart(definition)
-        yield _no_group_exceeds_the_whole(definition)
-    if definition.mart not in NO_FUNCTION:
-        yield _nothing_found_is_no_error(definition)
+    yield from function_laws(definition)
 
 
 def _grain(definition: Definition) -> Invariant:
@@ -344,136 +218,3 @@ def _cells_unlike_records(definition: Definition, ways: dict[str, dict]) -> dict
     if all("value" in way for way in ways.values()):
         return law | {"screen": as_they_stand}
     return law | {"screen": f"{as_they_stand} union all by name {repeated}"}
-
-
-def answers() -> dict[str, str]:
-    """Per additive report the relation `proof_answers_<function>`: what its function answers in the
-    three WAYS. A call is dear, also to plan, so all laws share these; what they read is all it holds."""
-    return {
-        f"proof_answers_{definition.function}": _answers(definition)
-        for definition in definitions()
-        if _is_additive(definition)
-    }
-
-
-def _is_additive(definition: Definition) -> bool:
-    return definition.mart not in NO_FUNCTION and definition.mart not in NOT_ADDITIVE
-
-
-def _answers(definition: Definition) -> str:
-    columns = ", ".join(["group_id", *definition.measures, *ALSO_READ.get(definition.function, ())])
-    return " union all by name ".join(
-        f"""
-        select '{way}' as way, {columns} {", bucket_start" if "bucket" in arguments else ""}
-        from {_call(definition, begin, end, arguments)}
-        {"where bucket_start = getvariable('third_month')" if "cumulative" in arguments else ""}
-        """
-        for way, (begin, end, arguments) in _ways(definition).items()
-    )
-
-
-def _ways(definition: Definition) -> dict[str, tuple[str, str, str]]:
-    """Range and arguments of each way in which the report's function is asked."""
-    if definition.function in WALKING:
-        return WAYS | {"owner": (*YEAR, WAYS["owner"][-1])}
-    return WAYS
-
-
-def _call(definition: Definition, *arguments: str, function: str = "") -> str:
-    """A call of the report's function, with what it needs to take in all of the mart."""
-    own = WHOLE_MART.get(definition.function, "")
-    if definition.mart in ONE_PIPELINE:
-        own = "pipelines := [getvariable('one_pipeline')]"
-    return f"reports.{function or definition.function}({', '.join(filter(None, [*arguments, own]))})"
-
-
-def _mart_in_range(definition: Definition, begin: str, end: str) -> str:
-    (day, *_) = definition.dates
-    rows = f"reports.{definition.mart} where {day} >= {begin} and {day} < {end}"
-    if definition.mart in ONE_PIPELINE:
-        rows += " and pipeline_id = getvariable('one_pipeline')"
-    return rows
-
-
-def _groups_sum_to_mart(definition: Definition) -> Invariant:
-    totals = ", ".join(f"sum({measure}) as {measure}" for measure in definition.additive)
-    return Invariant(
-        name=f"{definition.mart}_is_what_its_function_adds_up_to_by_any_group",
-        report=definition.mart,
-        words="U1, F0 and marts.md: by owner, by team and at the end of the running total, the "
-        "function's rows add up to the mart.",
-        **equal_sums(
-            f"select * from proof_answers_{definition.function}",
-            " union all ".join(
-                f"select '{way}' as way, {totals} from {_mart_in_range(definition, begin, end)}"
-                for way, (begin, end, _) in _ways(definition).items()
-            ),
-            by="way",
-            measures=", ".join(definition.additive),
-        ),
-    )
-
-
-def _buckets_sum_to_mart(definition: Definition) -> Invariant:
-    begin, end, _ = _ways(definition)["owner"]
-    return Invariant(
-        name=f"{definition.mart}_is_what_its_function_adds_up_to_over_buckets",
-        report=definition.mart,
-        words="U2: an owner's quarters add up to the owner's rows in the mart.",
-        **equal_sums(
-            f"select *, group_id as owner_id from proof_answers_{definition.function} where way = 'owner'",
-            f"select * from {_mart_in_range(definition, begin, end)}",
-            by="owner_id",
-            measures=", ".join(definition.additive),
-        ),
-    )
-
-
-def _no_group_exceeds_the_whole(definition: Definition) -> Invariant:
-    counts = [measure for measure in definition.additive if measure.endswith("_count")]
-    totals = ", ".join(f"sum({count}) as {count}" for count in counts)
-    broken = " or ".join(f"part.{count} > whole.{count}" for count in counts)
-    return Invariant(
-        name=f"{definition.mart}_counts_no_more_for_one_group_than_for_all",
-        report=definition.mart,
-        words="U3: dropping the filter on an owner or team never lowers a count.",
-        sql=f"""
-            with parts as (
-                select way, group_id, {totals}
-                from proof_answers_{definition.function}
-                where way = 'team' or (way = 'owner' and bucket_start = getvariable('quarter_start'))
-                group by way, group_id
-            ),
-            whole as (
-                select {totals} from proof_answers_{definition.function} where way = 'none'
-            )
-            select way || '/' || group_id as id, part.*
-            from parts as part
-            cross join whole
-            where {broken}
-        """,
-    )
-
-
-def _nothing_found_is_no_error(definition: Definition) -> Invariant:
-    function, count = report_and_count(definition)
-    is_found = "true" if definition.mart in ROWS_ONLY else f"coalesce({count}, 0) <> 0"
-    grouping = "" if definition.mart in ROWS_ONLY else "group_by := 'none'"
-    return Invariant(
-        name=f"{definition.mart}_answers_an_empty_range_without_error",
-        report=definition.mart,
-        words="R10: over a range without a single day the function gives zeros, NULLs or no rows.",
-        sql=f"""
-            select 'row ' || row_number() over () as id, *
-            from {_call(definition, NO_DAY, grouping, function=function)}
-            where {is_found}
-        """,
-    )
-
-
-def report_and_count(definition: Definition) -> tuple[str, str]:
-    """The function that answers as the report, and the column that counts its records."""
-    if definition.mart in SUMMARIES:
-        return SUMMARIES[definition.mart]
-    counts = [measure for measure in definition.measures if measure.endswith("_count")]
-    return definition.function, counts[0] if counts else "activity_id"

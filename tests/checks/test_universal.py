@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.checks.universal import (
-    DISTINCT_MEASURES,
-    NO_FUNCTION,
-    NOT_ADDITIVE,
-    Definition,
-    definitions,
-    report_and_count,
-    universal_invariants,
-)
+from orchestration.checks.definitions import DISTINCT_MEASURES, Definition, definitions
+from orchestration.checks.universal import universal_invariants
+from orchestration.checks.universal_functions import NO_FUNCTION, NOT_ADDITIVE, report_and_count
 from tests.checks.planting import Plant, Plot, WrongAnswer, assert_fails_on_its_plant, wrong_column
 from tests.checks.tidy_crm import SETTINGS, tidy_crm
 from tests.harness import build_marts
