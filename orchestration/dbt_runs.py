@@ -254,6 +254,7 @@ def _results(result: Any, found: Mapping[str, int]) -> list[NodeResult]:
             whole,
             name=rule,
             status=whole.status if rule in found else "pass",
+            message=f"{found[rule]} rows" if rule in found else "",
             failures=found.get(rule, 0),
             seconds=whole.seconds / len(rules),
         )
