@@ -50,8 +50,9 @@ def compiled_manifest(variables: str = "{}", prepare: Callable[[Path], None] | N
 
     `prepare` is given the folder in which dbt finds the build's databases; without it they are empty.
     """
-    folder = Path(tempfile.gettempdir()) / f"sales_reports_compiled_{os.getuid()}"
-    target = folder / "-".join([_content_hash(variables), *([prepare.__name__] if prepare else [])])
+    target = _compiled_folder() / "-".join(
+        [_content_hash(variables), *([prepare.__name__] if prepare else [])]
+    )
     if not (target / "manifest.json").exists():
         _compile(target, variables, prepare)
     return json.loads((target / "manifest.json").read_text())
@@ -67,28 +68,51 @@ def _content_hash(variables: str) -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
+def compiled_inline(jinja: str) -> str:
+    """Jinja outside of any model as dbt compiles it; once per state of the project's sources."""
+    target = _compiled_folder() / f"{_content_hash(jinja)}.sql"
+    if not target.exists():
+        target.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            target.write_text(_dbt(Path(scratch), "compile", "--inline", jinja))
+    return target.read_text()
+
+
+def _compiled_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"sales_reports_compiled_{os.getuid()}"
+
+
 def _compile(target: Path, variables: str, prepare: Callable[[Path], None] | None) -> None:
     """Run `dbt compile` into a folder that appears all at once."""
     target.parent.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=target.parent))
     if prepare:
         prepare(scratch)
-    command = [Path(sys.executable).parent / "dbt", "compile", "--target", "duckdb"]
+    try:
+        _dbt(scratch, "compile", "--vars", variables)
+        scratch.rename(target)
+    except OSError:  # another test session was faster
+        shutil.rmtree(scratch)
+    except BaseException:
+        shutil.rmtree(scratch)
+        raise
+
+
+def _dbt(folder: Path, *arguments: str) -> str:
+    """What a command of dbt prints whose databases and artefacts lie in `folder`."""
+    command = [Path(sys.executable).parent / "dbt", *arguments, "--target", "duckdb", "--quiet"]
     command += ["--project-dir", PROJECT_ROOT, "--profiles-dir", PROJECT_ROOT]
-    command += ["--target-path", scratch, "--log-path", scratch, "--vars", variables, "--quiet"]
+    command += ["--target-path", folder, "--log-path", folder]
     environment = os.environ | {
-        "SALES_REPORTS_DBT_PATH": str(scratch / f"{DATABASE}.duckdb"),
-        "SALES_REPORTS_DBT_MARTS_PATH": str(scratch / "marts.duckdb"),
+        "SALES_REPORTS_DBT_PATH": str(folder / f"{DATABASE}.duckdb"),
+        "SALES_REPORTS_DBT_MARTS_PATH": str(folder / "marts.duckdb"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     done = subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True)
     if done.returncode:
-        shutil.rmtree(scratch)
-        raise RuntimeError(f"dbt compile failed:\n{done.stdout}{done.stderr}")
-    try:
-        scratch.rename(target)
-    except OSError:  # another test session was faster
-        shutil.rmtree(scratch)
+        raise RuntimeError(f"dbt {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 # --- builds ---------------------------------------------------------------------------------------

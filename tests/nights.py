@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
@@ -19,8 +20,16 @@ import duckdb
 from orchestration.compiled import Node, Project, build_nodes
 from orchestration.data_folder import MARTS_SCHEMAS, attach_marts
 from orchestration.ingest.contract import TABLES
+from orchestration.report_functions import in_two_parts
 from tests.crm_generator import HardCrm
-from tests.harness import DATABASE, compiled_manifest, compiled_project, empty_database, load_crm
+from tests.harness import (
+    DATABASE,
+    compiled_inline,
+    compiled_manifest,
+    compiled_project,
+    empty_database,
+    load_crm,
+)
 
 HOURS_OF_A_NIGHT = (0, 1, 24, 24, 24 * 40)
 
@@ -88,6 +97,20 @@ def night_nodes() -> dict[str, tuple[Node, tuple[str, ...]]]:
     }
 
 
+@cache
+def night_hooks() -> dict[str, str]:
+    """The statements that follow a night's rows, by keyed model (macros/moved_by_time.sql)."""
+    macros = {
+        node["alias"]: match[1]
+        for node in compiled_manifest(prepare=_empty_build)["nodes"].values()
+        for hook in node["config"].get("post-hook", [])
+        if (match := re.match(r"\{\{ (\w+)\(this\) if is_in_a_night", hook["sql"]))
+    }
+    jinja = "".join(f"-- hook {name}\n{{{{ {macro}(ref('{name}')) }}}}\n" for name, macro in macros.items())
+    _, *parts = compiled_inline(jinja).split("-- hook ")
+    return {name: in_two_parts(sql) for name, _, sql in (part.partition("\n") for part in parts)}
+
+
 def _empty_build(folder: Path) -> None:
     """A build of a CRM without rows, where dbt looks for it."""
     empty = load_crm({"deals": []}).connection
@@ -112,6 +135,8 @@ def build_night(connection: duckdb.DuckDBPyConnection) -> None:
                 f"where exists (select 1 from intermediate.{keys} as changed_keys where {match})"
             )
             connection.execute(f"insert into {relation} by name from night_rows")
+            if hook := night_hooks().get(node.name):
+                connection.execute(hook)
         elif not node.statement.startswith("create or replace"):  # functions read what is there
             connection.execute(node.statement.replace("create ", "create or replace ", 1))
 
