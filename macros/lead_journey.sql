@@ -35,7 +35,12 @@ walked as (
 ),
 
 counted as (
-    select record_id as contact_id, position, counted_at
+    select
+        record_id as contact_id,
+        position,
+        counted_at,
+        lead(position) over (partition by record_id order by position) as next_position,
+        lead(counted_at) over (partition by record_id order by position) as next_counted_at
     from walked
     where counted_at is not null
 ),
@@ -50,20 +55,6 @@ horizons as (
     group by steps.position
 ),
 
-advanced as (
-    select
-        counted.contact_id,
-        counted.position,
-        min(later.position) as next_position
-    from counted
-    inner join horizons on counted.position = horizons.position
-    inner join counted as later
-        on counted.contact_id = later.contact_id
-        and counted.position < later.position
-        and later.position <= coalesce(horizons.next_required_position, later.position)
-    group by counted.contact_id, counted.position
-),
-
 furthest as (
     select contact_id, max(position) as position
     from counted
@@ -75,22 +66,19 @@ judged as (
         furthest.contact_id,
         steps.position,
         counted.contact_id is not null as is_counted,
-        advanced.contact_id is not null as is_advanced,
+        coalesce(
+            counted.next_position <= coalesce(horizons.next_required_position, counted.next_position), false
+        ) as is_advanced,
         counted.contact_id is not null
         and coalesce(contacts.lifecycle_stage, '') = steps.stage_id as is_still_here,
-        {{ duration_ms('counted.counted_at', 'next_counted.counted_at') }} as time_to_next_ms
+        {{ duration_ms('counted.counted_at', 'counted.next_counted_at') }} as time_to_next_ms
     from furthest
     inner join {{ steps }} as steps on steps.position <= furthest.position
+    inner join horizons on steps.position = horizons.position
     inner join contacts on furthest.contact_id = contacts.contact_id
     left join counted
         on furthest.contact_id = counted.contact_id
         and steps.position = counted.position
-    left join advanced
-        on furthest.contact_id = advanced.contact_id
-        and steps.position = advanced.position
-    left join counted as next_counted
-        on advanced.contact_id = next_counted.contact_id
-        and advanced.next_position = next_counted.position
 )
 
 select
@@ -101,7 +89,7 @@ select
     not is_counted as is_skipped,
     is_still_here,
     -- Optional stages do not raise the floor, so that the next step may have been entered earlier (5b-3).
-    case when time_to_next_ms >= 0 then time_to_next_ms end as time_to_next_ms
+    case when is_advanced and time_to_next_ms >= 0 then time_to_next_ms end as time_to_next_ms
 from judged
 {%- endmacro %}
 
