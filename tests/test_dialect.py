@@ -155,5 +155,8 @@ def test_macro_is_the_same(engines, case, values):
 def test_every_difference_is_tried_and_told():
     dispatched = set(re.findall(r"adapter\.dispatch\('(\w+)'\)", SOURCE))
     assert dispatched
-    assert dispatched <= set(re.findall(r"\w+", " ".join(case for case, _ in cases()))), "no case"
+    statements = {"analyzed"}  # not in a query; test_postgres.py sees what it has done
+    assert dispatched - statements <= set(re.findall(r"\w+", " ".join(case for case, _ in cases()))), (
+        "no case"
+    )
     assert dispatched <= set(re.findall(r"`(\w+)`", OVERVIEW)), "not in the table of models/overview.md"
