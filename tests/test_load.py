@@ -11,6 +11,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
+from orchestration.checks import core
 from orchestration.ingest import load as load_module
 from orchestration.ingest.contract import DEFAULT_CALL_DISPOSITIONS, KEPT_HISTORIES, TABLES
 from orchestration.ingest.delivery import LoadError
@@ -540,3 +541,13 @@ def test_stage_rows_of_two_pipelines_may_share_an_id(folder):
     folder.load(crm(pipeline_stages=[stage("new"), stage("new", pipeline_id="second"), stage("new")]))
     assert folder.rows("select pipeline_id from pipeline_stages order by 1") == [("default",), ("second",)]
     assert folder.rows("select record_id from _rejected_rows") == [("deal/default/new",)]
+
+
+def test_rejects_of_an_earlier_load_break_no_law(folder):
+    """`_rejected_rows` are those of the last load, and `_sync_log` knows all loads."""
+    folder.load(crm(deals=[deal("1"), deal("1"), deal("2")]), DAY_1)
+    folder.load(crm(), DAY_2)
+    (law,) = [invariant for invariant in core.INVARIANTS if invariant.name == "loads_lose_no_row"]
+    assert folder.rows(law.sql) == []
+    folder.build.execute("update raw_hubspot._sync_log set offered = offered + 1 where table_name = 'deals'")
+    assert [row[1:4] for row in folder.rows(law.sql)] == [(3, 2, 0)]

@@ -10,6 +10,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from orchestration.ingest import changes
 from orchestration.ingest.contract import TABLES
 from orchestration.ingest.delivery import Delivery, python_rows
+from orchestration.ingest.history import SNAPSHOT_COLUMNS, store_snapshots
 from orchestration.ingest.load import load
 from orchestration.settings import PROJECT_ROOT, Settings
 from tests.loading import DAY_1, DataFolder, at, crm, deal, stage, version
@@ -297,6 +299,32 @@ def test_a_gap_in_a_history_concerns_its_record(folder):
     folder.load(crm(contact_property_history=full), DAY_2)
     assert changed_records(folder) == [("contact", "5")]
     assert changed_tables(folder) == {"contact_property_history", "_history_gaps"}
+
+
+def test_stored_snapshots_are_added_day_by_day(folder):
+    def store(day: str, amount: int) -> None:
+        row = f"'7', 'p', 'new', 'omitted', 'band', 'open', 1, {amount}, {amount}, 0"
+        names = ", ".join(SNAPSHOT_COLUMNS)
+        store_snapshots(
+            folder.build,
+            folder.history,
+            days=f"select date '{day}' as snapshot_date",
+            snapshots=f"select * from (values (date '{day}', {row})) as snapshots ({names})",
+        )
+
+    folder.load(crm(), DAY_2)
+    store("2026-03-01", 5)
+    folder.load(crm(), DAY_3)
+    assert changed_tables(folder) == {"_stored_snapshots"}
+    folder.load(crm(), DAY_3)
+    assert changed_tables(folder) == set()
+    store("2026-03-02", 6)
+    with duckdb.connect(folder.history) as history:  # as after a backup was put back
+        history.execute("update stored_snapshots set total_amount = 7 where total_amount = 5")
+        history.execute("insert into stored_snapshots from stored_snapshots where total_amount = 7")
+    folder.load(crm(), DAY_3)
+    assert changed_tables(folder) == {"_stored_snapshots"}
+    assert sorted(folder.rows("select total_amount from _stored_snapshots")) == [(6,), (7,), (7,)]
 
 
 def test_a_table_of_an_older_project_is_brought_to_todays_columns(folder):

@@ -446,6 +446,7 @@ INVARIANTS = [
             )
             select concat_ws('/', load_id, table_name) as id, offered, loaded, rejected, recorded
             from raw_hubspot._sync_log
+            semi join raw_hubspot._run using (load_id) -- rejects are kept of the last load alone
             left join recorded using (load_id, table_name)
             where offered <> loaded + rejected or rejected <> coalesce(recorded, 0)
         """,

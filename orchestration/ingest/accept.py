@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import duckdb
 
 from orchestration.ingest import values
-from orchestration.ingest.contract import TEXT, Table
-from orchestration.ingest.delivery import OfferedTable, Unreadable
+from orchestration.ingest.contract import INTEGER, TEXT, Table
+from orchestration.ingest.delivery import ROW_NUMBER, OfferedTable, Unreadable
 from orchestration.ingest.values import literal, quoted
 
 REJECTED_ROWS = {
@@ -35,7 +36,8 @@ REJECTED_VALUES = {
     "raw_text": "varchar",
     "reason": "varchar",
 }
-_ROW = "__row"
+_ROW = ROW_NUMBER
+_FAILED = "__failed"
 _WANTED = {
     "decimal": "a number",
     "integer": "a whole number",
@@ -57,13 +59,17 @@ class Accepted:
     offered: int = 0
     rejected: int = 0
     filled: Counter = field(default_factory=Counter)
-    """Delivered values per column."""
+    """Delivered values per column, where any was rejected."""
     rejected_values: Counter = field(default_factory=Counter)
     """Values per column that cannot be cast."""
+    is_unchanged: bool = False
+    """Whether it was not read again, because the raw table holds its rows already."""
+    newest_row: datetime | None = None
+    """The newest `_loaded_at` that the source gave (H12)."""
 
     @property
     def relation(self) -> str:
-        return f"accepted_{self.table.name}"
+        return f"raw_hubspot.{self.table.name}" if self.is_unchanged else f"accepted_{self.table.name}"
 
     @property
     def loaded(self) -> int:
@@ -112,7 +118,7 @@ def accept(
         has_unreadable = offer.stage(connection, "offered")
         work.type_columns(fill_required)
         work.count_values()
-        if work.has_missing_keys() or work.has_crowds():
+        if work.has_crowds() or work.has_missing_keys():
             work.find_rows_to_turn_away()
             work.record_rows_turned_away()
         if has_unreadable:
@@ -120,13 +126,26 @@ def accept(
         work.record_rejected_values()
         work.remove_rows_turned_away()
     finally:
-        for name in ("offered", "offered_unreadable", "careful_rows", "crowd", "turned_away"):
+        if connection.execute("select 1 from duckdb_views() where view_name = 'offered'").fetchone():
+            connection.execute("drop view temp.offered")
+        for name in (
+            "offered",
+            "offered_unreadable",
+            "careful_rows",
+            "crowded_hashes",
+            "crowd",
+            "turned_away",
+        ):
             connection.execute(f"drop table if exists temp.{name}")
     return work.result
 
 
 class _Acceptance:
-    """The steps for one table. Row n of `offered` is row n of the accepted table, in its column `__row`."""
+    """The steps for one table.
+
+    Row n of `offered` is row n of the accepted table, in its column `__row`. `__failed` is the number of
+    its values that are there and cannot be cast.
+    """
 
     def __init__(self, connection, table: Table, load_id: str) -> None:
         self.connection = connection
@@ -153,20 +172,36 @@ class _Acceptance:
     def type_columns(self, fill_required: bool) -> None:
         """Create the accepted table: every column of the contract, then the account's own as text."""
         offered = {row[0]: row[1] for row in self.execute("describe offered").fetchall()}
+        # A view brings the numbers of its rows along; in a table they are those of its file.
+        self.number = f"{_ROW} + 1" if offered.pop(_ROW, None) else "rowid + 1"
         matched = matched_columns(self.table, list(offered), fill_required)
         custom = [name for name in offered if name not in matched.values() and name.strip()]
+        self.result.custom = custom
+        self.result.delivered = [*matched, *custom]
+        if self.table.history_of:
+            custom = []  # no part of a history
         self.types = {column: offered[source] for column, source in matched.items()}
         self.types |= {name: offered[name] for name in custom}
         self.sources = matched | {name: self.readable(name) for name in custom}
-        self.result.custom = custom
-        self.result.delivered = [*matched, *custom]
-        listed = ", ".join(
-            f"{self.typed(column)} as {quoted(column)}" for column in [*self.table.columns, *custom]
+        columns = {column: self.typed(column) for column in [*self.table.columns, *custom]}
+        # A product and no conjunction: DuckDB then computes the value once.
+        failed = " + ".join(
+            f"coalesce(cast({self.is_filled(column)} as integer), 0) "
+            f"* cast({columns[column]} is null as integer)"
+            for column in self.sources
+            if self.may_fail(column)
         )
-        self.execute(
-            f"create or replace temp table {self.relation} as "
-            f"select rowid + 1 as {_ROW}, {listed} from offered"
-        )
+        columns[_FAILED] = failed or "0"
+        if self.table.history_of:
+            name, value = self.text("name"), self.text("value")
+            columns |= values.version_values(self.table, name, value)
+            columns[_FAILED] += f" + coalesce({values.may_be_uncastable(self.table, name, value)}, 0)"
+        listed = ", ".join(f"{value} as {quoted(column)}" for column, value in columns.items())
+        query = f"select {self.number} as {_ROW}, {listed} from offered"
+        # Rows bear their numbers, so that threads need not wait for each other.
+        self.execute("set preserve_insertion_order = false")
+        self.execute(f"create or replace temp table {self.relation} as {query}")
+        self.execute("reset preserve_insertion_order")
 
     def readable(self, name: str) -> str:
         """A column called rowid would hide the numbers of the rows: it gets another name in `offered`."""
@@ -183,32 +218,69 @@ class _Acceptance:
             return f"case when trim({value}) <> '' then {value} end"  # a blank is no key
         return value
 
+    def may_fail(self, column: str) -> bool:
+        """Whether a value of the column may be there and not be castable."""
+        if self.kind(column) == TEXT:
+            return self.types[column] == "BLOB"  # a blank in a key is no key, and text all the same
+        return self.kind(column) != INTEGER or self.types[column] != "BIGINT"
+
+    def text(self, column: str) -> str:
+        """A column's text as it was delivered, a blank key included."""
+        if column not in self.sources:
+            return "cast(null as varchar)"
+        return values.typed(quoted(self.sources[column]), self.types[column], TEXT)
+
     def is_filled(self, column: str, alias: str = "") -> str:
         return values.is_filled(alias + quoted(self.sources[column]), self.types[column], self.kind(column))
 
     def count_values(self) -> None:
-        """Rows, and per column the values delivered and the values typed."""
+        """Rows, keys, and whether any value could not be cast."""
+        counted = ", ".join(f"count({quoted(column)})" for column in self.needed)
+        count, failed, *keys = self.execute(
+            f"select count(*), sum({_FAILED}), {counted} from {self.relation}"
+        ).fetchone()
+        self.result.offered = count
+        self.failed = failed or 0
+        if "_loaded_at" in self.sources:
+            (newest,) = self.execute(f"select max(_loaded_at) from {self.relation}").fetchone()
+            self.result.newest_row = newest and newest.astimezone(UTC)
+        self.key_count = min(keys)
+
+    def count_filled(self) -> None:
+        """Per column the values delivered and, in `typed_count`, the values typed."""
         columns = list(self.sources)
         filled = ", ".join(f"count(case when {self.is_filled(column)} then 1 end)" for column in columns)
         typed = ", ".join(f"count({quoted(column)})" for column in columns)
-        count, *delivered = self.execute(f"select count(*), {filled} from offered").fetchone()
-        (*cast,) = self.execute(f"select {typed} from {self.relation}").fetchone()
-        self.result.offered = count
+        delivered = self.execute(f"select {filled} from offered").fetchone()
+        cast = self.execute(f"select {typed} from {self.relation}").fetchone()
         self.result.filled = Counter(dict(zip(columns, delivered, strict=True)))
         self.typed_count = Counter(dict(zip(columns, cast, strict=True)))
 
     # --- rows ---
 
     def has_missing_keys(self) -> bool:
-        return any(self.typed_count[column] < self.result.offered for column in self.needed)
+        return self.key_count < self.result.offered
 
     def has_crowds(self) -> bool:
-        """Whether several rows have one key, or several versions one instant."""
+        """Whether several rows have one key, or several versions one instant.
+
+        Rows of one key have one hash: only those with a hash that comes twice are compared by their keys.
+        """
+        key = ", ".join(quoted(column) for column in self.key)
+        self.execute(
+            f"create or replace temp table crowded_hashes as select hash({key}) as key_hash "
+            f"from {self.relation} where {self.has_key} group by key_hash having count(*) > 1"
+        )
+        if not self.count("select count(*) from crowded_hashes"):
+            return False
         return bool(self.count(f"select count(*) from ({self.crowded_keys()}) as crowded"))
 
     def crowded_keys(self) -> str:
         key = ", ".join(quoted(column) for column in self.key)
-        return f"select {key} from {self.relation} where {self.has_key} group by {key} having count(*) > 1"
+        return (
+            f"select {key} from {self.relation} where {self.has_key} "
+            f"and hash({key}) in (select key_hash from crowded_hashes) group by {key} having count(*) > 1"
+        )
 
     def find_rows_to_turn_away(self) -> None:
         """`turned_away`: rows without a key, and rows whose key an earlier row has (H11).
@@ -280,7 +352,7 @@ class _Acceptance:
                 cast(to_json(o) as varchar) as raw
             from turned_away as t
             inner join {self.relation} as a on t.{_ROW} = a.{_ROW}
-            inner join offered as o on t.{_ROW} = o.rowid + 1
+            inner join offered as o on t.{_ROW} = o.{self.number}
             """
         )
 
@@ -303,6 +375,9 @@ class _Acceptance:
 
     def record_rejected_values(self) -> None:
         """Values of accepted rows that are there and cannot be cast."""
+        if not self.failed:
+            return
+        self.count_filled()
         for column, filled in self.result.filled.items():
             is_text_key = column in self.key and self.kind(column) == TEXT  # blank: no key, not no text
             if self.typed_count[column] < filled and not is_text_key:
@@ -312,7 +387,7 @@ class _Acceptance:
                     f"select {self.record_id('a')} as record_id, a.{_ROW}, "
                     f"cast(o.{quoted(self.sources[column])} as varchar) as raw_text, "
                     f"{literal(f'not {wanted}')} as reason "
-                    f"from {self.relation} as a inner join offered as o on a.{_ROW} = o.rowid + 1 "
+                    f"from {self.relation} as a inner join offered as o on a.{_ROW} = o.{self.number} "
                     f"where {self.is_filled(column, 'o.')} and a.{quoted(column)} is null",
                 )
         if self.table.history_of:

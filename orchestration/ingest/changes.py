@@ -12,7 +12,8 @@ and that of all their columns: a changed row goes unseen once in 2^64 changes, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import duckdb
@@ -159,11 +160,35 @@ class Changes:
                     self._insert_records(reference, "different_rows")
         self._execute(f"create or replace table {raw} as from new_rows")
 
+    def replace_by_days(self, name: str, query: str, day: str) -> None:
+        """Make a raw table hold the rows of a query to which only whole days are ever added."""
+        raw = f"raw_hubspot.{name}"
+        if self.compares and self._is_there(name):
+            before, now = (
+                f"select {day}, count(*) from ({rows}) group by {day}" for rows in (f"from {raw}", query)
+            )
+            if not self._count(f"select count(*) from ({before} except {now})"):
+                added = self._count(
+                    f"insert into {raw} by name "
+                    f"select * from ({query}) where {day} not in (select {day} from {raw})"
+                )
+                if added:
+                    self.note_table(name)
+                return
+        self.replace_by_query(name, query)
+
     def note_table(self, name: str) -> None:
         """A raw table differs from what it was."""
         self._execute("insert into changed_tables values ($name)", {"name": name})
 
     # --- histories, which only grow ---
+
+    def is_at(self, name: str, columns: Sequence[str], count: int, until: datetime | None) -> bool:
+        """Whether a raw history has these columns and so many versions, the last of them loaded then."""
+        raw = f"raw_hubspot.{name}"
+        if not (self.compares and self._is_there(name) and list(self._columns(raw)) == list(columns)):
+            return False
+        return self._execute(f"select count(*), max(_loaded_at) from {raw}").fetchone() == (count, until)
 
     def append(self, table: Table, fresh: str, query: str) -> None:
         """Add the rows of a query to a raw history; `fresh` is the relation of its objects' ids."""

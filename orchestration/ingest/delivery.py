@@ -31,14 +31,22 @@ class LoadError(ValueError):
         )
 
 
+ROW_NUMBER = "__row"
+"""The column in which a staged view counts its rows, from 0."""
+
+
 class OfferedTable(Protocol):
     """The rows that a source has of one table."""
 
     place: str
     """Where they come from, for messages: a file's name. May be empty."""
+    mark: str | None
+    """Equal marks mean equal rows, so that they need not be read again. None: read always."""
 
     def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
         """Create the temporary table `into`: delivered columns and rows, in the source's order.
+
+        A view will do, if its rows are cheap to read twice and it numbers them (ROW_NUMBER).
 
         True if there is a second one, `<into>_unreadable` (row_number, reason, raw), with the rows
         that cannot be read. Raises `Unreadable` or a `duckdb.Error` where none can.
@@ -76,6 +84,7 @@ class ArrowRows:
 
     rows: pa.Table
     place: str = ""
+    mark: str | None = None
 
     def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
         connection.register("arrow_rows", self.rows)

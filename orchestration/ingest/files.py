@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +30,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.ingest.contract import TABLES
-from orchestration.ingest.delivery import Delivery, OfferedTable, Unreadable, python_rows
+from orchestration.ingest.delivery import ROW_NUMBER, Delivery, OfferedTable, Unreadable, python_rows
 from orchestration.ingest.values import literal, quoted
 from orchestration.settings import Settings
 
@@ -40,6 +40,8 @@ _CSV_FORMAT = (
 # How far a value with line breaks is followed before its opening quote counts as a mistake.
 _LONGEST_RECORD, _MOST_LINES = 2_000_000, 1_000
 _BATCH = 50_000  # records
+# Within a tick of the file system's clock two contents of one size would look the same.
+_SETTLED_AFTER = timedelta(seconds=2)
 
 
 def read(settings: Settings, now: datetime) -> Delivery:
@@ -63,9 +65,17 @@ def read(settings: Settings, now: datetime) -> Delivery:
         elif name in tables:
             problems.append(f"{name}: both {tables[name].place} and {path.name} are there; keep one of them")
         else:
-            tables[name] = kind(path, name)
+            tables[name] = kind(path, name, _mark(path, now))
     place = f"in {folder} as <table>.parquet, .csv or .jsonl (also .gz)"
     return Delivery(tables, place=place, problems=problems, notes=notes)
+
+
+def _mark(path: Path, now: datetime) -> str | None:
+    """Path, size and instant of the last change; None where a change might still follow unseen."""
+    status = path.stat()
+    if status.st_mtime > (now - _SETTLED_AFTER).timestamp():
+        return None
+    return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
 
 
 # --- the three kinds of files ---------------------------------------------------------------------
@@ -75,6 +85,7 @@ def read(settings: Settings, now: datetime) -> Delivery:
 class _File:
     path: Path
     table: str
+    mark: str | None = None
 
     @property
     def place(self) -> str:
@@ -95,10 +106,11 @@ class ParquetFile(_File):
     """Typed columns, in whatever types they come."""
 
     def _stage(self, connection, path, into):
-        connection.execute(
-            f"create temp table {into} as "
-            f"select * from read_parquet({_sql_path(path)}, hive_partitioning = false)"
-        )
+        rows = f"from read_parquet({_sql_path(path)}, hive_partitioning = false)"
+        if path == self.path:
+            connection.execute(f"create temp view {into} as select *, file_row_number as {ROW_NUMBER} {rows}")
+        else:  # an unpacked file is gone when the rows are read
+            connection.execute(f"create temp table {into} as select * {rows}")
         return False
 
 

@@ -22,7 +22,7 @@ from orchestration.ingest.accept import Accepted
 from orchestration.ingest.contract import INSTANT, TABLES, VERSION_CAP, Table
 from orchestration.ingest.delivery import LoadError
 from orchestration.ingest.forgotten import PERSON
-from orchestration.ingest.values import literal, quoted
+from orchestration.ingest.values import instant, literal, quoted
 
 SNAPSHOT_COLUMNS = (
     "snapshot_date",
@@ -143,6 +143,19 @@ MIGRATIONS: list[list[str]] = [
 ]
 
 
+def fresh_versions(table: Table) -> str:
+    """The temporary table of versions of a history table that a load has added to known ones."""
+    return f"fresh_{table.name}"
+
+
+def version_columns(now: datetime) -> dict[str, str]:
+    """The columns of accepted versions as they are kept: the value of each as an expression."""
+    return {column: quoted(column) for column in _VERSION_COLUMNS} | {
+        "sequence": "coalesce(sequence, 0)",
+        "_loaded_at": f"coalesce(_loaded_at, {instant(now)})",
+    }
+
+
 @contextmanager
 def attached(connection: duckdb.DuckDBPyConnection, path: Path | str) -> Iterator[None]:
     """Have the file attached as `history`, in the newest format; created where there is none."""
@@ -224,45 +237,56 @@ class KeptHistory:
             f"where {self._own} and table_name = {literal(table.name)}"
         )
 
-    def add_versions(self, accepted: Accepted, now: datetime) -> None:
+    def version_mark(self, table: Table) -> tuple:
+        """Number and last `_loaded_at` of a table's versions: versions are only ever added."""
+        return self.connection.execute(
+            f"select count(*), max(_loaded_at) from ({self.versions(table)}) as kept"
+        ).fetchone()
+
+    def add_versions(self, accepted: Accepted, now: datetime) -> str:
         """Add the versions that were not known yet, and note where older ones are lost (K3).
 
-        A version is known by its object, property, instant and value. Its sequence only tells the
-        order at its instant: a loader may number the 20 versions that are left afresh each time.
+        Returns the relation of those that were added, with their columns of the contract and more. A
+        version is known by its object, property, instant and value. Its sequence only tells the order at
+        its instant: a loader may number the 20 versions that are left afresh each time.
         """
         table, fresh = accepted.table, accepted.relation
         kept = self.versions(table)
-        (known,) = self.connection.execute(f"select count(*) from ({kept}) as kept").fetchone()
+        known, _ = self.version_mark(table)
         if known:
-            self._find_unknown_versions(kept, accepted.relation)
-            fresh = "fresh_versions"
+            fresh = fresh_versions(table)
+            self._find_unknown_versions(kept, accepted.relation, fresh)
         if accepted.loaded >= VERSION_CAP[table.history_of]:
             self._add_gaps(table, kept, accepted.relation, fresh)
-        columns = {column: quoted(column) for column in _VERSION_COLUMNS} | {
-            "sequence": "coalesce(sequence, 0)",
-            "_loaded_at": "coalesce(_loaded_at, $now)",
-        }
+        columns = version_columns(now)
         self.connection.execute(
             f"insert into history.property_versions by name "
             f"select {self._owner}, {literal(table.name)} as table_name, "
-            f"{', '.join(f'{value} as {quoted(column)}' for column, value in columns.items())} from {fresh}",
-            {"now": now},
+            f"{', '.join(f'{value} as {quoted(column)}' for column, value in columns.items())} from {fresh}"
         )
+        return fresh
 
-    def _find_unknown_versions(self, kept: str, accepted: str) -> None:
-        """`fresh_versions`: what is not known; at an instant with known versions, later than these."""
+    def _find_unknown_versions(self, kept: str, accepted: str, fresh: str) -> None:
+        """What is not known; at an instant with known versions, later than these.
+
+        Known and accepted versions are compared by two hashes of 64 bits, one of the property and one of
+        the version (as in `changes.py`).
+        """
         self.connection.execute(
             f"""
-            create or replace temp table fresh_versions as
+            create or replace temp table {fresh} as
             with unknown as (
                 select a.*
                 from {accepted} as a
-                anti join ({kept}) as k
+                anti join (
+                    select
+                        hash(object_id, name) as property,
+                        hash(timestamp, coalesce(value, '')) as version
+                    from ({kept})
+                ) as k
                     on
-                        a.object_id = k.object_id
-                        and a.name = k.name
-                        and a.timestamp = k.timestamp
-                        and coalesce(a.value, '') = coalesce(k.value, '')
+                        hash(a.object_id, a.name) = k.property
+                        and hash(a.timestamp, coalesce(a.value, '')) = k.version
             ),
 
             taken as (
@@ -292,18 +316,27 @@ class KeptHistory:
         self.connection.execute(
             f"""
             insert into history.history_gaps by name
-            with full_caps as (
-                select object_id, name, count(*) as version_count, min(timestamp) as gap_to
-                from {accepted}
-                group by object_id, name
+            -- Most properties have few versions: counting their hashes tells which need a closer look.
+            with long_properties as (
+                select hash(object_id, name) as property
+                from {fresh}
+                group by property
                 having count(*) >= {VERSION_CAP[table.history_of]}
             ),
 
             all_unknown as (
                 select object_id, name, count(*) as version_count
                 from {fresh}
-                semi join full_caps using (object_id, name)
+                where hash(object_id, name) in (select property from long_properties)
                 group by object_id, name
+            ),
+
+            full_caps as (
+                select object_id, name, count(*) as version_count, min(timestamp) as gap_to
+                from {accepted}
+                where hash(object_id, name) in (select property from long_properties)
+                group by object_id, name
+                having count(*) >= {VERSION_CAP[table.history_of]}
             )
 
             select
@@ -363,6 +396,10 @@ class KeptHistory:
 
     def _current(self, table: Table) -> str:
         return f"select * from history.{table.name} where {self._own} and valid_to is null"
+
+    def state_count(self, table: Table) -> int:
+        """Number of the rows in force."""
+        return self.connection.execute(f"select count(*) from ({self._current(table)})").fetchone()[0]
 
     def current_states(self, table: Table) -> str:
         """Query of the rows in force, with the contract's columns: as of the last complete load."""

@@ -35,8 +35,15 @@ from orchestration.ingest.contract import (
 )
 from orchestration.ingest.delivery import Delivery, LoadError, Unreadable, python_rows
 from orchestration.ingest.forgotten import FORGOTTEN_LISTS, take_out
-from orchestration.ingest.history import KeptHistory, attached, transaction
-from orchestration.ingest.values import literal, quoted
+from orchestration.ingest.history import KeptHistory, attached, fresh_versions, transaction, version_columns
+from orchestration.ingest.unchanged import (
+    Reading,
+    code_mark,
+    unchanged_tables,
+    use_rejects_again,
+    write_readings,
+)
+from orchestration.ingest.values import instant, literal, quoted
 from orchestration.settings import PROJECT_ROOT, WEEK_STARTS, Settings
 
 LOADED, NOT_DELIVERED = "loaded", "not delivered"
@@ -152,6 +159,10 @@ class _LoadStep:
         self.notes = list(delivery.notes)
         self.accepted: dict[str, Accepted] = {}
         self.summaries: dict[str, TableSummary] = {}
+        self.fresh: dict[str, str] = {}
+        """Of delivered histories, the relation of the versions that kept history did not know."""
+        self.version_marks: dict[str, tuple] = {}
+        """Of delivered histories, what kept history had before."""
 
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None):
         return self.connection.execute(sql, parameters or {})
@@ -163,7 +174,7 @@ class _LoadStep:
         self.execute("set TimeZone = 'UTC'")
         create_reject_tables(self.connection)
         try:
-            self.read_tables(on_table)
+            self.read_tables(on_table, history_path)
             self.read_account()
             self.judge_tables()
             if self.problems:
@@ -185,34 +196,26 @@ class _LoadStep:
 
     # --- reading ---
 
-    def read_tables(self, on_table: Callable[[TableSummary], None]) -> None:
+    def read_tables(self, on_table: Callable[[TableSummary], None], history_path: Path | str) -> None:
         """Accept every delivered table; collect what makes the load impossible."""
-        for name, table in TABLES.items():
-            begin = time.monotonic()
-            offer = self.delivery.tables.get(name)
-            if offer is None:
+        self.read_portal(on_table)
+        self.marks = {
+            name: f"{offer.mark} {code_mark()} {self.settings.max_reject_share}"
+            for name, offer in self.delivery.tables.items()
+            if offer.mark
+        }
+        unchanged = {}
+        if self.follows_own_load():
+            owner = self.settings.source, self.portal_id
+            unchanged = unchanged_tables(self.connection, self.marks, history_path, *owner)
+        for name in TABLES:
+            if name in unchanged:
+                self.take_over(name, unchanged[name], on_table)
+            elif name in self.delivery.tables:
+                self.read_table(name, on_table)
+            else:
                 self.summaries[name] = TableSummary(name, NOT_DELIVERED)
-                continue
-            try:
-                accepted = accept(
-                    self.connection, table, offer, self.load_id, fill_required=self.fill_required
-                )
-            except (Unreadable, duckdb.Error) as error:
-                self.problems.append(f"{offer.place or name}: {_first_line(error)}")
-                continue
-            self.accepted[name] = accepted
-            if table.history_of and accepted.custom:
-                self.notes.append(f"{name}: left out, no part of a history: {', '.join(accepted.custom)}")
-            self.summaries[name] = TableSummary(
-                name,
-                LOADED,
-                accepted.offered,
-                accepted.loaded,
-                accepted.rejected,
-                sum(accepted.rejected_values.values()),
-                time.monotonic() - begin,
-            )
-            on_table(self.summaries[name])
+        self.summaries = {name: self.summaries[name] for name in TABLES if name in self.summaries}
         unknown = sorted(set(self.delivery.tables) - set(TABLES))
         self.problems += [f"{name}: no table of the contract (raw_tables.md)" for name in unknown]
         if self.delivery.tables and not self.fill_required:
@@ -224,16 +227,63 @@ class _LoadStep:
         if not self.delivery.tables and not self.problems:
             self.problems.append(f"no table at all was found {self.delivery.place}".strip())
 
-    def newest_row(self) -> datetime | None:
-        """The newest `_loaded_at` that the source itself gives."""
-        instants = [
-            self.execute(f"select max(_loaded_at) from {accepted.relation}").fetchone()[0]
-            for accepted in self.accepted.values()
-            if "_loaded_at" in accepted.delivered
-        ]
-        return max((instant.astimezone(UTC) for instant in instants if instant), default=None)
+    def read_table(self, name: str, on_table: Callable[[TableSummary], None]) -> None:
+        if name in self.accepted:
+            return
+        begin, offer, table = time.monotonic(), self.delivery.tables[name], TABLES[name]
+        try:
+            accepted = accept(self.connection, table, offer, self.load_id, fill_required=self.fill_required)
+        except (Unreadable, duckdb.Error) as error:
+            problem = f"{offer.place or name}: {_first_line(error)}"
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return
+        self.take(accepted, sum(accepted.rejected_values.values()), time.monotonic() - begin, on_table)
+
+    def take_over(self, name: str, reading: Reading, on_table: Callable[[TableSummary], None]) -> None:
+        """A table that would be read as it was read before stays as it is."""
+        begin = time.monotonic()
+        columns = self.execute(
+            "select column_name from raw_hubspot._available_columns where table_name = $name", {"name": name}
+        ).fetchall()
+        delivered = [column for (column,) in columns]
+        accepted = Accepted(
+            TABLES[name],
+            custom=[column for column in delivered if column not in TABLES[name].columns],
+            delivered=delivered,
+            offered=reading.offered,
+            rejected=reading.rejected,
+            newest_row=reading.newest_row,
+            is_unchanged=True,
+        )
+        rejected_values = use_rejects_again(self.connection, name, self.load_id)
+        self.take(accepted, rejected_values, time.monotonic() - begin, on_table)
+
+    def take(
+        self,
+        accepted: Accepted,
+        rejected_values: int,
+        seconds: float,
+        on_table: Callable[[TableSummary], None],
+    ) -> None:
+        name = accepted.table.name
+        self.accepted[name] = accepted
+        if accepted.table.history_of and accepted.custom:
+            self.notes.append(f"{name}: left out, no part of a history: {', '.join(accepted.custom)}")
+        numbers = accepted.offered, accepted.loaded, accepted.rejected
+        self.summaries[name] = TableSummary(name, LOADED, *numbers, rejected_values, seconds)
+        on_table(self.summaries[name])
 
     # --- the account ---
+
+    def read_portal(self, on_table: Callable[[TableSummary], None]) -> None:
+        """Whose data it is: tables of another portal's load are nobody's unchanged ones."""
+        self.portal_id = self.delivery.portal_id or NO_PORTAL
+        if not self.delivery.portal_id and "account" in self.delivery.tables:
+            self.read_table("account", on_table)
+            if "account" in self.accepted:
+                found = self.execute("select portal_id from accepted_account").fetchall()
+                self.portal_id = (found and found[0][0]) or NO_PORTAL
 
     def read_account(self) -> None:
         """The account's settings, where a setting of the run beats the account table (§5), and the
@@ -270,7 +320,8 @@ class _LoadStep:
         self.judge_account(account)
         self.portal_id = account.pop("portal_id")
         self.account = account
-        self.read_until = self.delivery.read_until or self.newest_row() or self.now
+        newest = max((a.newest_row for a in self.accepted.values() if a.newest_row), default=None)
+        self.read_until = self.delivery.read_until or newest or self.now
         self.run_ts = self.settings.run_ts or self.read_until
 
     def judge_account(self, account: Mapping[str, object]) -> None:
@@ -296,7 +347,7 @@ class _LoadStep:
         """K5(c): too much turned away; a required table empty, or fallen by more than half."""
         before = self.loaded_before()
         for name, accepted in self.accepted.items():
-            too_many = list(self.shares_rejected(accepted))
+            too_many = [] if accepted.is_unchanged else list(self.shares_rejected(accepted))
             self.problems += too_many
             if too_many or not TABLES[name].required or self.settings.accept_drop:
                 continue
@@ -348,7 +399,8 @@ class _LoadStep:
         """Whether the raw tables that are there come from the same source and portal."""
         if not self.has_raw("_run"):
             return False
-        owner = self.execute("select source, portal_id from raw_hubspot._run").fetchone()
+        # DuckDB takes no rows of ours in while a result is open, and it is until its end was seen.
+        (owner,) = self.execute("select source, portal_id from raw_hubspot._run").fetchall()
         return owner == (self.settings.source, self.portal_id)
 
     def load_before(self) -> tuple[str, datetime]:
@@ -374,6 +426,8 @@ class _LoadStep:
             with attached(self.connection, history_path):
                 history = KeptHistory(self.connection, self.settings.source, self.portal_id)
                 self.leave_out(history.forgotten())
+                # Order says nothing in a table; keeping it would write most rows twice.
+                self.execute("set preserve_insertion_order = false")
                 with transaction(self.connection):
                     self.keep(history)
                 with transaction(self.connection):
@@ -381,12 +435,14 @@ class _LoadStep:
                     return self.write_rejects(rejects_dir)
         except (OSError, duckdb.OperationalError, duckdb.FatalException) as error:
             raise LoadError([f"writing failed: {_first_line(error)}"]) from error
+        finally:
+            self.execute("reset preserve_insertion_order")
 
     def leave_out(self, forgotten: Sequence[tuple[str, str]]) -> None:
         """People who were forgotten count as not offered; no text of rejects is kept where they were."""
         if not forgotten:
             return
-        relations = {name: accepted.relation for name, accepted in self.accepted.items()}
+        relations = {name: accepted.relation for name, accepted in self.read_anew().items()}
         for name, gone in take_out(self.connection, relations, forgotten).items():
             accepted, its = self.accepted[name], f"table_name = {literal(name)}"
             # A record's id in rejects is its key, the parts parted by a slash.
@@ -405,10 +461,15 @@ class _LoadStep:
                 rejected=accepted.rejected,
             )
 
+    def read_anew(self) -> dict[str, Accepted]:
+        """The delivered tables that were read."""
+        return {name: accepted for name, accepted in self.accepted.items() if not accepted.is_unchanged}
+
     def keep(self, history: KeptHistory) -> None:
-        for name, accepted in self.accepted.items():
+        for name, accepted in self.read_anew().items():
             if name in KEPT_HISTORIES:
-                history.add_versions(accepted, self.now)
+                self.version_marks[name] = history.version_mark(accepted.table)
+                self.fresh[name] = history.add_versions(accepted, self.now)
             elif name in KEPT_SNAPSHOTS:
                 history.add_states(accepted, self.now)
 
@@ -417,9 +478,12 @@ class _LoadStep:
         self.execute("create schema if not exists raw_hubspot")
         follows = self.follows_own_load()
         changes = Changes(self.connection, compares=follows)
+        unchanged = self.accepted.keys() - self.read_anew().keys()
         for name, table in TABLES.items():
+            if name in unchanged:
+                continue
             if name in KEPT_HISTORIES:
-                changes.replace_by_query(name, self.history_rows(table, history))
+                self.replace_history(table, history, changes)
             elif name in KEPT_SNAPSHOTS:
                 changes.replace_by_query(name, self.kept_rows(table, history))
             elif name in self.accepted:
@@ -428,7 +492,7 @@ class _LoadStep:
                     table,
                     self.accepted[name].relation,
                     self.delivered_columns(table),
-                    deleted_at=_instant(self.now) if complete else None,
+                    deleted_at=instant(self.now) if complete else None,
                 )
             elif name == "call_dispositions":
                 changes.replace_by_query(name, self.default_call_dispositions())
@@ -442,7 +506,7 @@ class _LoadStep:
         """The columns of a table of this load; a missing `_loaded_at` is its instant (H12)."""
         columns = [*table.columns, *self.accepted[table.name].custom]
         return {column: quoted(column) for column in columns} | {
-            "_loaded_at": f"coalesce(_loaded_at, {_instant(self.now)})"
+            "_loaded_at": f"coalesce(_loaded_at, {instant(self.now)})"
         }
 
     def kept_rows(self, table: Table, history: KeptHistory) -> str:
@@ -455,18 +519,34 @@ class _LoadStep:
             there = history.current_states(table)
         return f"{there} union all by name {history.gone_states(table)}"
 
-    def history_rows(self, table: Table, history: KeptHistory) -> str:
-        """Query of all versions ever seen: the text, and the value in its own type (H10)."""
-        return (
-            f"select {_typed_columns(table)}, {values.number_value(table)} as number_value, "
-            f"{values.instant_value(table)} as instant_value from ({history.versions(table)}) as versions"
-        )
+    def replace_history(self, table: Table, history: KeptHistory, changes: Changes) -> None:
+        """All versions ever seen: the text, and the value in its own type (H10)."""
+        columns = [*table.columns, *values.version_values(table)]
+        fresh, (known, until) = self.fresh.get(table.name), self.version_marks.get(table.name, (None, None))
+        if fresh is None:
+            known, until = history.version_mark(table)
+        else:
+            kept = version_columns(self.now) | {column: column for column in columns[-2:]}
+            listed = ", ".join(f"{kept[column]} as {quoted(column)}" for column in columns)
+        if not known and fresh and not changes.compares:
+            self.execute(f"create or replace table raw_hubspot.{table.name} as select {listed} from {fresh}")
+        elif changes.is_at(table.name, columns, known, until):
+            if fresh:
+                changes.append(table, fresh, f"select {listed} from {fresh}")
+        else:
+            typed = ", ".join(
+                f"{value} as {column}" for column, value in values.version_values(table).items()
+            )
+            changes.replace_by_query(
+                table.name,
+                f"select {_typed_columns(table)}, {typed} from ({history.versions(table)}) as versions",
+            )
 
     def default_call_dispositions(self) -> str:
         """Query of HubSpot's six call outcomes, which every account has."""
         rows = ", ".join(f"({literal(k)}, {literal(v)})" for k, v in DEFAULT_CALL_DISPOSITIONS.items())
         columns = _typed_columns(
-            TABLES["call_dispositions"], {"deleted": "false", "_loaded_at": _instant(self.now)}
+            TABLES["call_dispositions"], {"deleted": "false", "_loaded_at": instant(self.now)}
         )
         return f"select {columns} from (values {rows}) as defaults (id, label)"
 
@@ -476,10 +556,15 @@ class _LoadStep:
             "_rejected_rows": "select * from rejected_rows",
             "_rejected_values": "select * from rejected_values",
             "_history_gaps": history.gaps(),
-            "_stored_snapshots": history.stored_snapshots(),
             "_available_columns": self.available_columns(),
         }.items():
             changes.replace_by_query(name, rows)
+        changes.replace_by_days("_stored_snapshots", history.stored_snapshots(), "snapshot_date")
+        readings = {
+            name: Reading(accepted.offered, accepted.rejected, accepted.newest_row)
+            for name, accepted in self.accepted.items()
+        }
+        write_readings(self.connection, self.marks, readings, len(history.forgotten()))
         before = self.load_before() if follows else (None, None)
         self.write_sync_log(follows)
         self.write_run(*before)
@@ -503,7 +588,7 @@ class _LoadStep:
             )
         load = literal(self.load_id)
         self.execute(f"delete from raw_hubspot._sync_log where load_id = {load}")
-        instants = f"{_instant(self.now)}, {_instant(self.read_until)}"
+        instants = f"{instant(self.now)}, {instant(self.read_until)}"
         rows = ", ".join(
             f"({load}, {literal(t.name)}, {instants}, "
             f"{t.offered}, {t.loaded}, {t.rejected}, {literal(t.status)})"
@@ -566,9 +651,10 @@ class _LoadStep:
         return path
 
     def drop_temporary_tables(self) -> None:
-        relations = [accepted.relation for accepted in self.accepted.values()]
-        others = ("rejected_rows", "rejected_values", "fresh_versions", *FORGOTTEN_LISTS, *CHANGES_TABLES)
-        for name in (*relations, *others):
+        relations = [accepted.relation for accepted in self.read_anew().values()]
+        fresh = [fresh_versions(TABLES[name]) for name in KEPT_HISTORIES]
+        others = ("rejected_rows", "rejected_values", *FORGOTTEN_LISTS, *CHANGES_TABLES)
+        for name in (*relations, *fresh, *others):
             self.execute(f"drop table if exists temp.{name}")
 
 
@@ -590,10 +676,6 @@ def _typed_columns(table: Table, expressions: Mapping[str, str] | None = None) -
         f"cast({expressions.get(column, quoted(column))} as {values.SQL_TYPES[kind]}) as {quoted(column)}"
         for column, kind in table.columns.items()
     )
-
-
-def _instant(value: datetime) -> str:
-    return f"timestamptz {literal(value.astimezone(UTC).isoformat())}"
 
 
 def _first_line(error: Exception) -> str:

@@ -17,6 +17,8 @@ The session's time zone must be UTC.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from orchestration.ingest.contract import BOOLEAN, DATE, DECIMAL, INSTANT, INTEGER, TABLES, TEXT, Table
 
 SQL_TYPES = {
@@ -44,6 +46,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def instant(value: datetime) -> str:
+    """An instant as an SQL literal."""
+    return f"timestamptz {literal(value.astimezone(UTC).isoformat())}"
+
+
 def is_filled(column: str, source_type: str, kind: str) -> str:
     """Whether a delivered value is there at all; blanks are no value unless text is wanted."""
     if source_type == "VARCHAR" and kind != TEXT:
@@ -68,47 +75,60 @@ def typed(column: str, source_type: str, kind: str) -> str:
     if kind == BOOLEAN:
         return _boolean(trimmed)
     is_time = source_type.startswith("TIMESTAMP") or source_type == "DATE"
-    instant = _iso_instant(column if is_time else trimmed)
+    if source_type == "TIMESTAMP WITH TIME ZONE":
+        instant = _in_range(column)
+    else:
+        instant = _iso_instant(column if is_time else trimmed)
     return f"cast({instant} as date)" if kind == DATE else instant
 
 
-def number_value(table: Table) -> str:
-    """Column `number_value` of a property history (H10): NULL where the property has no numbers."""
-    return _of_properties(table, (DECIMAL, INTEGER), _number(f"trim(value, {_BLANKS})"), "decimal(38, 10)")
+def version_values(table: Table, name: str = "name", value: str = "value") -> dict[str, str]:
+    """The columns of a property history that hold a version's text in its own type (H10).
 
-
-def instant_value(table: Table) -> str:
-    """Column `instant_value` of a property history (H10): ISO 8601 or epoch milliseconds."""
-    trimmed = f"trim(value, {_BLANKS})"
+    `name` and `value` are the property and the text as expressions. Neither column has a value where the
+    property has no numbers, or no instants; instants come in ISO 8601 or as epoch milliseconds.
+    """
+    trimmed = f"trim({value}, {_BLANKS})"
+    # What most texts look like is read as it is: taking blanks away costs more than the number.
+    number = f"coalesce({_number(value)}, {_number(trimmed)})"
+    looks_iso = f"{value}[1:4] between '0002' and '9998' and {value}[5] = '-'"
     epoch = f"try(make_timestamptz(try_cast({trimmed} as bigint) * 1000))"
     instant = (
+        f"coalesce(case when {looks_iso} then try_cast({value} as timestamptz) end, "
         f"case when regexp_full_match({trimmed}, '-?[0-9]+') then {_in_range(epoch)} "
-        f"else {_iso_instant(trimmed)} end"
+        f"else {_iso_instant(trimmed)} end)"
     )
-    return _of_properties(table, (INSTANT,), instant, "timestamptz")
+    return {
+        column: f"case when {name} in ({names}) then {typed} end" if names else f"cast(null as {sql_type})"
+        for column, names, typed, sql_type in (
+            ("number_value", _property_names(table, (DECIMAL, INTEGER)), number, "decimal(38, 10)"),
+            ("instant_value", _property_names(table, (INSTANT,)), instant, "timestamptz"),
+        )
+    }
 
 
 def is_uncastable_version(table: Table) -> str:
-    """Whether a version's text should be a number or an instant and is not."""
-    checks = [
-        f"(name in ({names}) and {value} is null)"
-        for names, value in (
-            (_property_names(table, (DECIMAL, INTEGER)), number_value(table)),
-            (_property_names(table, (INSTANT,)), instant_value(table)),
-        )
-        if names
-    ]
-    return f"trim(value, {_BLANKS}) <> '' and ({' or '.join(checks) or 'false'})"
+    """Whether a version's text should be a number or an instant and is not, from its typed values."""
+    names = _property_names(table, (DECIMAL, INTEGER, INSTANT))
+    return (
+        f"name in ({names}) and number_value is null and instant_value is null "
+        f"and trim(value, {_BLANKS}) <> ''"
+    )
+
+
+def may_be_uncastable(table: Table, name: str, value: str) -> str:
+    """1 for a version whose text is not blank, should be a number or an instant, and may not be one; else
+    0 or NULL. A product and no conjunction: DuckDB then computes values once that stand beside it."""
+    typed = " * ".join(
+        f"cast({typed} is null as integer)" for typed in version_values(table, name, value).values()
+    )
+    names = _property_names(table, (DECIMAL, INTEGER, INSTANT))
+    return f"cast({name} in ({names}) as integer) * cast({value} <> '' as integer) * {typed}"
 
 
 def _property_names(history: Table, kinds: tuple[str, ...]) -> str:
     columns = TABLES[history.history_of].columns
     return ", ".join(literal(name) for name, kind in columns.items() if kind in kinds)
-
-
-def _of_properties(table: Table, kinds: tuple[str, ...], value: str, sql_type: str) -> str:
-    names = _property_names(table, kinds)
-    return f"case when name in ({names}) then {value} end" if names else f"cast(null as {sql_type})"
 
 
 def _text(column: str, source_type: str) -> str:

@@ -15,10 +15,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
+import duckdb
 import pyarrow as pa
 
+from orchestration.ingest.contract import TABLES
 from orchestration.ingest.delivery import ArrowRows, Delivery, LoadError
 from orchestration.settings import Settings
 
@@ -38,13 +42,40 @@ def read(settings: Settings, now: datetime) -> Delivery:
             [f"the demo company knows nothing at {end.isoformat()}; "
              f"set SALES_REPORTS_DEMO_END to an instant after {first.isoformat()}"]
         )  # fmt: skip
-    tables = generate(settings.demo_seed, settings.demo_deals, clock.to_ms(end))
+    demo = _Company(settings.demo_seed, settings.demo_deals, clock.to_ms(end))
     return Delivery(
-        {name: ArrowRows(rows) for name, rows in tables.items()},
+        {name: DemoTable(name, demo) for name in TABLES},
         # Another seed or size is another company, with kept history of its own (K1).
         portal_id=f"{company.PORTAL_ID}-{settings.demo_seed}-{settings.demo_deals}",
         read_until=end,
     )
+
+
+class _Company:
+    """A story whose tables are generated when the first of them is read."""
+
+    def __init__(self, seed: int, size: int, end: int) -> None:
+        self.story = seed, size, end
+
+    @cached_property
+    def tables(self) -> dict[str, pa.Table]:
+        return generate(*self.story)
+
+
+@dataclass(frozen=True)
+class DemoTable:
+    """A table of the demo company."""
+
+    name: str
+    company: _Company
+    place: str = ""
+
+    @property
+    def mark(self) -> str:
+        return str(self.company.story)
+
+    def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
+        return ArrowRows(self.company.tables[self.name]).stage(connection, into)
 
 
 def generate(seed: int, size: int, end: int) -> dict[str, pa.Table]:

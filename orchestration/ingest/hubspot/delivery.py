@@ -88,6 +88,7 @@ class LandedTable:
     path: Path
     query: str
     place: str = ""
+    mark: str | None = None
 
     def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
         connection.execute(f"attach {literal(str(self.path))} as hubspot_landing (read_only)")
