@@ -150,6 +150,7 @@ def test_read_delivers_what_the_settings_ask_for():
     delivery = demo.read(settings, datetime.now(UTC))
     assert delivery.read_until == EARLY
     assert delivery.tables.keys() == TABLES.keys()
+    assert delivery.tables["deals"].rows.equals(demo.generate(1, 30, clock.to_ms(EARLY))["deals"])
 
 
 def test_another_story_is_another_portal():

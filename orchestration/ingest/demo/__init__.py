@@ -74,8 +74,12 @@ class DemoTable:
     def mark(self) -> str:
         return str(self.company.story)
 
+    @property
+    def rows(self) -> pa.Table:
+        return self.company.tables[self.name]
+
     def stage(self, connection: duckdb.DuckDBPyConnection, into: str) -> bool:
-        return ArrowRows(self.company.tables[self.name]).stage(connection, into)
+        return ArrowRows(self.rows).stage(connection, into)
 
 
 def generate(seed: int, size: int, end: int) -> dict[str, pa.Table]:
