@@ -1,13 +1,19 @@
 {{ config(materialized='view') }}
 -- What counts as an owner engaging with a contact, among activities (6c): outgoing e-mails and
 -- calls of any status, meetings at their start, tasks when they were set to in progress or completed.
-with activities as (
-    select * from {{ ref('fct_activities') }}
-),
-
-contacts_of_activities as (
+with contacts_of_activities as (
     select * from {{ changed(ref('bridge_activity_records'), 'contact_id', columns='record_id') }}
     where record_type = 'contact'
+),
+
+activities as (
+    select
+        contacts_of_activities.record_id as contact_id,
+        activities.*
+    from {{ ref('fct_activities') }} as activities
+    inner join contacts_of_activities
+        on activities.activity_type = contacts_of_activities.activity_type
+        and activities.activity_id = contacts_of_activities.activity_id
 ),
 
 task_changes as (
@@ -16,6 +22,7 @@ task_changes as (
 
 dated as (
     select
+        contact_id,
         activity_type,
         activity_id,
         owner_id,
@@ -25,6 +32,7 @@ dated as (
     where activity_type = 'meeting'
     union all
     select
+        contact_id,
         activity_type,
         activity_id,
         owner_id,
@@ -46,6 +54,7 @@ dated as (
         )
     union all
     select
+        activities.contact_id,
         activities.activity_type,
         activities.activity_id,
         activities.owner_id,
@@ -58,6 +67,7 @@ dated as (
         and task_changes.task_status in ('IN_PROGRESS', 'COMPLETED')
     union all
     select
+        activities.contact_id,
         activities.activity_type,
         activities.activity_id,
         activities.owner_id,
@@ -74,17 +84,13 @@ dated as (
 
 final as (
     select
-        contacts_of_activities.record_id as contact_id,
-        dated.owner_id,
-        dated.engaged_at,
-        dated.activity_type as engagement_type,
-        dated.activity_id as engagement_id,
-        dated.description
+        contact_id,
+        owner_id,
+        engaged_at,
+        activity_type as engagement_type,
+        activity_id as engagement_id,
+        description
     from dated
-    inner join contacts_of_activities
-        on
-            dated.activity_type = contacts_of_activities.activity_type
-            and dated.activity_id = contacts_of_activities.activity_id
 )
 
 select * from final
