@@ -198,7 +198,7 @@ def load_night(folder: DataFolder, number: int, night: tuple[dict, bool]) -> Non
 
 # Shrinking takes minutes: an example is two loads and more, and small enough to be read as it is.
 @settings(
-    max_examples=12,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ from orchestration.ingest.contract import (
 from orchestration.ingest.delivery import Delivery, LoadError, Unreadable, python_rows
 from orchestration.ingest.forgotten import FORGOTTEN_LISTS, take_out
 from orchestration.ingest.history import KeptHistory, attached, fresh_versions, transaction, version_columns
+from orchestration.ingest.summary import LOADED, NOT_DELIVERED, LoadSummary, TableSummary
 from orchestration.ingest.unchanged import (
     Reading,
     code_mark,
@@ -46,7 +47,6 @@ from orchestration.ingest.unchanged import (
 from orchestration.ingest.values import instant, literal, quoted
 from orchestration.settings import PROJECT_ROOT, WEEK_STARTS, Settings
 
-LOADED, NOT_DELIVERED = "loaded", "not delivered"
 NO_PORTAL = "default"  # the portal of a source without an account table
 # What a build does not say about itself: secrets, and where it was written.
 _UNSAID_SETTINGS = {
@@ -54,51 +54,6 @@ _UNSAID_SETTINGS = {
     *("viewer_host", "viewer_port", "viewer_user_header", "viewer_access_file"),
     *("memory_limit", "full_refresh"),
 }
-
-
-@dataclass(frozen=True)
-class TableSummary:
-    """What became of one table. offered = loaded + rejected."""
-
-    name: str
-    status: str
-    offered: int = 0
-    loaded: int = 0
-    rejected: int = 0
-    rejected_values: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class LoadSummary:
-    """What a load did, for the metadata of assets and the summary of a run."""
-
-    load_id: str
-    source: str
-    portal_id: str
-    run_ts: datetime
-    read_until: datetime
-    tables: tuple[TableSummary, ...]
-    rejects_path: Path | None
-    """The file with every reject; None if there is none."""
-    notes: tuple[str, ...]
-    seconds: float
-
-    @property
-    def offered(self) -> int:
-        return sum(table.offered for table in self.tables)
-
-    @property
-    def loaded(self) -> int:
-        return sum(table.loaded for table in self.tables)
-
-    @property
-    def rejected(self) -> int:
-        return sum(table.rejected for table in self.tables)
-
-    @property
-    def rejected_values(self) -> int:
-        return sum(table.rejected_values for table in self.tables)
 
 
 def load_rows(
