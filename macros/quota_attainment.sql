@@ -33,7 +33,7 @@ where choices is not null and asked_count <> 1
 #}
 {% macro cents_until(amount, days, all_days) -%}
 sign({{ amount }}) * (
-    (2 * abs(cast({{ amount }} * 100 as hugeint)) * {{ days }} + {{ all_days }}) // (2 * {{ all_days }})
+    (2 * abs(cast({{ amount }} * 100 as hugeint)) * {{ days }} + {{ all_days }}) // nullif(2 * {{ all_days }}, 0)
 )
 {%- endmacro %}
 

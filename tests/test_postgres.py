@@ -29,7 +29,13 @@ from orchestration.engines.postgres_copy import copy_schema, in_utc
 from orchestration.engines.postgres_functions import create_functions
 from orchestration.engines.postgres_proof import answer, call, difference, report_functions, unlike_answers
 from orchestration.engines.postgres_publication import NEXT, ensure_reader, renew_schemas
-from orchestration.settings import Settings, SettingsError, libpq_environment, set_tool_environment
+from orchestration.settings import (
+    POSTGRES_OPTIONS,
+    Settings,
+    SettingsError,
+    libpq_environment,
+    set_tool_environment,
+)
 from tests import postgres_server as postgres_server_module
 from tests.conftest import DEFAULT_CRMS
 from tests.crm_generator import ZONES, hard_crm
@@ -357,7 +363,7 @@ def test_builds_have_room_unless_the_connection_string_says_otherwise(monkeypatc
     monkeypatch.setattr("orchestration.settings.os.environ", variables)
     url = "postgresql://host/db?options=-c%20work_mem%3D1GB"
     set_tool_environment(Settings(engine="postgres", postgres_url=url))
-    assert variables["PGOPTIONS"] == "-c work_mem=64MB -c jit=off -c work_mem=1GB"
+    assert variables["PGOPTIONS"] == f"{POSTGRES_OPTIONS} -c work_mem=1GB"
 
 
 def test_a_database_that_cannot_hold_all_texts_is_refused(server):

@@ -176,8 +176,8 @@ class Translation:
 
     def _in_postgres(self, node: exp.Expression) -> exp.Expression:
         """One node in the words of Postgres; its parts have had their turn."""
-        if isinstance(node, exp.Div) and not isinstance(node.this, exp.Cast):
-            return exp.Div(this=exp.cast(node.this, "double"), expression=node.expression)
+        if isinstance(node, exp.Div):
+            return exp.Div(this=exp.cast(node.this, "double"), expression=_not_zero(node.expression))
         if isinstance(node, exp.Anonymous) and node.name.lower() == "error":
             call = exp.Anonymous(this=ERROR_FUNCTION, expressions=node.expressions)
             return exp.Dot(this=exp.to_identifier(self._core, quoted=True), expression=call)
@@ -194,7 +194,7 @@ class Translation:
         if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.INT128:
             return exp.DataType.build("numeric(38, 0)", dialect="postgres")
         if isinstance(node, exp.IntDiv):
-            return exp.Anonymous(this="div", expressions=[node.this, node.expression])
+            return exp.Anonymous(this="div", expressions=[node.this, _not_zero(node.expression)])
         if isinstance(node, exp.ArgMax):
             by = node.expression
             return _first(node.this, by.expressions if isinstance(by, exp.Tuple) else [by])
@@ -268,6 +268,11 @@ def _with_arguments(query: exp.Expression, values: Mapping[str, exp.Expression])
 def _date_trunc(unit: exp.Expression, day: exp.Expression) -> exp.Expression:
     """Of a date Postgres would make an instant in the time zone of the session."""
     return exp.Anonymous(this="date_trunc", expressions=[unit, exp.cast(day, "timestamp")])
+
+
+def _not_zero(number: exp.Expression) -> exp.Expression:
+    """What whole numbers are divided by: Postgres may divide in rows that a join is about to leave out."""
+    return exp.func("nullif", number, exp.Literal.number(0))
 
 
 def _first(value: exp.Expression, by: Sequence[exp.Expression] = ()) -> exp.Expression:
