@@ -23,6 +23,13 @@ WATERFALL_PERIODS = """
     where begin_at <= run_ts
         and end_at > (select min(created_at) from core.fct_deals)
 """
+# Each day with those periods, so that what happened on a day finds its periods by equality.
+WATERFALL_DAYS = f"""
+    select date_day, periods.*
+    from core.dim_dates
+    inner join ({WATERFALL_PERIODS}) as periods
+        on date_day >= period_start and date_day < period_end
+"""
 # Whether amounts were never negative: what orders amounts holds only then.
 NO_NEGATIVE_AMOUNT = """
     not exists (select 1 from core.fct_deal_states where company_amount < 0)

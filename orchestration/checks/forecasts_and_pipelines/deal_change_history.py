@@ -8,7 +8,7 @@ from orchestration.checks.forecasts_and_pipelines.common import (
     PERIOD,
     QUARTER,
     QUARTER_END,
-    WATERFALL_PERIODS,
+    WATERFALL_DAYS,
 )
 from orchestration.checks.second_road import day
 
@@ -83,8 +83,8 @@ INVARIANTS = [
             in_periods as (
                 select {PERIOD}, deal_id, category, change_count
                 from outcomes
-                inner join ({WATERFALL_PERIODS}) as periods
-                    on changed_date >= period_start and changed_date < period_end
+                inner join ({WATERFALL_DAYS}) as periods
+                    on changed_date = date_day
             ),
             waterfall as (
                 select {PERIOD}, deal_id, category

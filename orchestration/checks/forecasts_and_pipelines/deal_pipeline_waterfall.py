@@ -10,7 +10,7 @@ from orchestration.checks.forecasts_and_pipelines.common import (
     QUARTER,
     QUARTER_END,
     RUN,
-    WATERFALL_PERIODS,
+    WATERFALL_DAYS,
 )
 
 INVARIANTS = [
@@ -58,8 +58,8 @@ INVARIANTS = [
                 states.company_amount as amount
             from core.fct_deal_states as states
             inner join core.fct_deals as deals using (deal_id)
-            inner join ({WATERFALL_PERIODS}) as periods
-                on states.close_date >= period_start and states.close_date < period_end
+            inner join ({WATERFALL_DAYS}) as periods
+                on states.close_date = date_day
             where states.deal_status = 'open' and {AS_OF.format(at="begin_at")}
             """,
             by=f"{PERIOD}, {OWNED}",
@@ -78,8 +78,8 @@ INVARIANTS = [
                 states.company_amount as amount
             from core.fct_deal_states as states
             inner join core.fct_deals as deals using (deal_id)
-            inner join ({WATERFALL_PERIODS}) as periods
-                on states.close_date >= period_start and states.close_date < period_end
+            inner join ({WATERFALL_DAYS}) as periods
+                on states.close_date = date_day
             where states.deal_status = 'open'
                 and states.valid_to is null
                 and states.close_date >= {RUN}
@@ -111,11 +111,12 @@ INVARIANTS = [
             from reports.rpt_deal_pipeline_waterfall where category in ('won', 'lost')
             """,
             f"""
+            with days as materialized ({WATERFALL_DAYS})
             select {PERIOD}, closings.deal_status as category, deals.owner_id, deals.pipeline_id,
                 1 as deal_count, states.company_amount as closed_amount
             from core.fct_deal_closings as closings
-            inner join ({WATERFALL_PERIODS}) as periods
-                on closed_date >= period_start and closed_date < period_end
+            inner join days
+                on closed_date = date_day
                 and (ended_at is null or ended_at >= known_until)
             inner join core.fct_deals as deals using (deal_id)
             inner join core.fct_deal_states as states
@@ -216,8 +217,8 @@ INVARIANTS = [
             with created as (
                 select {PERIOD}, periods.period_end, periods.known_until, deals.deal_id
                 from core.fct_deals as deals
-                inner join ({WATERFALL_PERIODS}) as periods
-                    on created_date >= period_start and created_date < period_end
+                inner join ({WATERFALL_DAYS}) as periods
+                    on created_date = date_day
             ),
             touched as (
                 select {PERIOD}, created.deal_id
