@@ -43,5 +43,5 @@ sign({{ amount }}) * (
 {%- set begins = local_midnight(from_day, 'build_info.time_zone') -%}
 {%- set ends = local_midnight(to_day, 'build_info.time_zone') -%}
 least(greatest({{ duration_ms(begins, 'build_info.run_ts') }}, 0), {{ duration_ms(begins, ends) }})
-/ {{ duration_ms(begins, ends) }}
+/ nullif({{ duration_ms(begins, ends) }}, 0)
 {%- endmacro %}

@@ -284,6 +284,16 @@ def test_the_proof_before_publication_asks_every_function(demo, demo_on_postgres
         assert f"reports.{function}(" in unlike
 
 
+def test_the_quota_of_no_days_is_unknown(demo, functions_on_postgres):
+    """And no division by zero, whichever engine computes what before it finds that there is nothing."""
+    (goal,) = demo.ensure("quota_attainment").execute("select min(goal_id) from core.fct_goals").fetchone()
+    arguments = f"date '2026-01-01', date '2026-01-01', group_by := 'none', goal := '{goal}'"
+    expected = answer(demo.connection, f"from reports.quota_attainment({arguments})")
+    assert not expected.problems and all(row["elapsed_share"] is None for row in expected.rows)
+    actual = answer(functions_on_postgres, f"select * from reports_next.quota_attainment({arguments})")
+    assert not difference(expected, actual)
+
+
 def test_functions_complain_in_the_same_words(demo, functions_on_postgres):
     for arguments in (
         "date '2026-01-01', date '2026-07-01', group_by := 'moon', bucket := 'hour'",
