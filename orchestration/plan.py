@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 
 import duckdb
@@ -91,6 +91,10 @@ def _reason_for_everything(
         return "the project or its settings have changed"
     if run_ts < basis["run_ts"]:
         return "run_ts lies before that of the last build"
+    if _local_month(connection, run_ts) != _local_month(connection, basis["run_ts"]):
+        return "a month has begun, and with it periods in which all deals are"
+    if _has_teams(connection) != basis["has_teams"]:
+        return "teams have come or gone altogether"
     if loaded_at - basis["whole_at"] >= EVERYTHING_AFTER:
         return "the last whole build is a week old"
     changed = connection.execute("select table_name from raw_hubspot._changed_tables").fetchall()
@@ -105,6 +109,18 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, settings: Settings) -> s
     ).fetchone()
     text = json.dumps([project_hash(settings), *row], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _local_month(connection: duckdb.DuckDBPyConnection, instant: datetime) -> date:
+    return connection.execute(
+        "select cast(date_trunc('month', timezone(time_zone, $instant)) as date) from raw_hubspot._run",
+        {"instant": instant},
+    ).fetchone()[0]
+
+
+def _has_teams(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Without any team nobody is in one, whatever owners say (P17)."""
+    return bool(_count(connection, "raw_hubspot.teams"))
 
 
 def _records(connection: duckdb.DuckDBPyConnection) -> int:
@@ -141,9 +157,9 @@ def write_basis(connection: duckdb.DuckDBPyConnection, settings: Settings) -> No
     )
     connection.execute(
         "create or replace table audit.basis as "
-        "select build_id, load_id, run_ts, cast($fingerprint as varchar) as fingerprint, whole_at "
-        "from raw_hubspot._run, audit.whole",
-        {"fingerprint": _fingerprint(connection, settings)},
+        "select build_id, load_id, run_ts, cast($fingerprint as varchar) as fingerprint, "
+        "cast($has_teams as boolean) as has_teams, whole_at from raw_hubspot._run, audit.whole",
+        {"fingerprint": _fingerprint(connection, settings), "has_teams": _has_teams(connection)},
     )
 
 

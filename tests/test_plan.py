@@ -16,7 +16,7 @@ from orchestration.data_folder import open_build
 from orchestration.plan import EVERYTHING_AFTER, MOST_CHANGED, Kind, make_plan
 from orchestration.settings import Settings
 
-RUN_TS = datetime(2026, 7, 1, tzinfo=UTC)
+RUN_TS = datetime(2026, 7, 15, tzinfo=UTC)
 DEALS = 100
 
 
@@ -29,6 +29,7 @@ class Folder:
         with self.open() as build:
             build.execute("create schema raw_hubspot")
             build.execute(f"create table raw_hubspot.deals as select range as id from range({DEALS})")
+            build.execute("create table raw_hubspot.teams (id varchar)")
             publish.withdraw_verdict(build)
         self.load(follows=False)
         with self.open() as build:
@@ -132,6 +133,10 @@ def test_changes_and_time_need_a_night(folder, load):
         ({"include_personal_data": "true"}, "the project or its settings have changed"),
         ({"run_ts": RUN_TS - timedelta(seconds=1)}, "run_ts lies before that of the last build"),
         ({"loaded_at": RUN_TS + EVERYTHING_AFTER}, "the last whole build is a week old"),
+        (
+            {"run_ts": datetime(2026, 8, 1, tzinfo=UTC)},
+            "a month has begun, and with it periods in which all deals are",
+        ),
         ({"tables": ("deals", "pipeline_stages")}, "stages have changed"),
         ({"tables": ("_available_columns",)}, "the source delivers other columns than before"),
         ({"records": int(DEALS * MOST_CHANGED) + 1}, "21 records have changed, most of the account"),
@@ -148,6 +153,14 @@ def test_code_settings_and_engine_build_everything(folder, monkeypatch):
     assert folder.plan(replace(folder.settings, engine="postgres")).kind is Kind.EVERYTHING
     monkeypatch.setattr(plan, "project_hash", lambda settings: "other code")
     assert folder.plan().reason == "the project or its settings have changed"
+
+
+def test_the_first_team_concerns_every_owner(folder):
+    folder.load(tables=("teams",))
+    assert folder.plan().kind is Kind.CHANGES
+    with folder.open() as build:
+        build.execute("insert into raw_hubspot.teams values ('1')")
+    assert folder.plan().reason == "teams have come or gone altogether"
 
 
 def test_without_proof_or_tables_everything_is_built(folder):
