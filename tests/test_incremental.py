@@ -7,6 +7,7 @@ and take any value that their column knows, while time goes on.
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
@@ -14,7 +15,7 @@ from orchestration.compiled import build_nodes
 from orchestration.ingest.load import load_rows
 from orchestration.plan import CONCERNING_ALL
 from tests.crm_generator import hard_crm
-from tests.harness import compiled_project, empty_database, run_settings
+from tests.harness import compiled_manifest, compiled_project, empty_database, run_settings
 from tests.nights import Nights, build_night, copy_of_raw, differences, night_nodes
 
 NIGHTS = 3
@@ -61,3 +62,21 @@ def test_nights_end_where_whole_builds_do(seed, tmp_path):
 def test_the_expensive_models_of_records_are_keyed():
     keyed = {name for name, (_, key) in night_nodes().items() if key}
     assert keyed, "no model is keyed: a night would cost a whole build"
+
+
+def test_views_of_changed_records_are_read_by_models_of_the_same_key_only():
+    """Whoever else reads such a view would take tonight's records for all (macros/incremental.sql)."""
+    nodes = {
+        key: node for key, node in compiled_manifest()["nodes"].items() if node["resource_type"] == "model"
+    }
+    keys = {
+        key: set(re.findall(r"changed\([^)]*\)?, ('\w+'|\[[^]]+\])", node["raw_code"]))
+        for key, node in nodes.items()
+    }
+    restricted = {key for key in keys if keys[key] and nodes[key]["config"]["materialized"] == "view"}
+    assert restricted
+    for reader, node in nodes.items():
+        for view in restricted & set(node["depends_on"]["nodes"]):
+            read = node["config"]["materialized"]
+            assert read == "incremental" or reader in restricted, f"{reader} reads {view}"
+            assert keys[view] & keys[reader] or not keys[reader], f"{reader} reads {view} by another key"
