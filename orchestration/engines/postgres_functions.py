@@ -12,7 +12,7 @@ macro of DuckDB's can do, and what its syntax has that Postgres' lacks:
     a / b                 of whole numbers is no whole number
     error(…)              a function of its own that raises
     median, quantile_cont, arg_max, any_value, list_position, unnest of a series
-    order by              texts by code point
+    order by, min, max    texts by code point
 
 The body is bound when it is created (BEGIN ATOMIC), so a function belongs to the tables of its build,
 whatever their schemas are called later.
@@ -372,8 +372,9 @@ def _write_out_group_by_all(query: exp.Expression) -> None:
 
 
 def _sort_by_code_point(query: exp.Expression) -> None:
-    for ordered in query.find_all(exp.Ordered):
-        if ordered.this.type and ordered.this.type.is_type(*exp.DataType.TEXT_TYPES):
-            ordered.set(
-                "this", exp.Collate(this=ordered.this.copy(), expression=exp.to_identifier("C", quoted=True))
-            )
+    """Orders, least and greatest of texts as DuckDB has them, whatever the collation of the database."""
+    for sorts in list(query.find_all(exp.Ordered, exp.Min, exp.Max)):
+        text = sorts.this
+        if text.type and text.type.is_type(*exp.DataType.TEXT_TYPES):
+            collation = exp.to_identifier("C", quoted=True)
+            sorts.set("this", exp.Collate(this=text.copy(), expression=collation))
