@@ -65,7 +65,9 @@ def make_plan(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Plan
         return Plan(Kind.EVERYTHING, f"{changed:,} records have changed, most of the account")
     (run_ts,) = connection.execute("select run_ts from raw_hubspot._run").fetchone()
     is_published = current_build(settings) == published_path(settings, basis["build_id"])
-    if is_published and run_ts == basis["run_ts"] and not _count(connection, "raw_hubspot._changed_tables"):
+    # The day that the last publication has stored (K7) is in its report already.
+    news = _changed_tables(connection) - {"_stored_snapshots"}
+    if is_published and run_ts == basis["run_ts"] and not news:
         return Plan(Kind.NOTHING, f"nothing has changed since build {basis['build_id']}")
     return Plan(Kind.CHANGES, f"{changed:,} records have changed since build {basis['build_id']}")
 
@@ -97,8 +99,8 @@ def _reason_for_everything(
         return "teams have come or gone altogether"
     if loaded_at - basis["whole_at"] >= EVERYTHING_AFTER:
         return "the last whole build is a week old"
-    changed = connection.execute("select table_name from raw_hubspot._changed_tables").fetchall()
-    return next((CONCERNING_ALL[name] for (name,) in sorted(changed) if name in CONCERNING_ALL), None)
+    changed = sorted(_changed_tables(connection))
+    return next((CONCERNING_ALL[name] for name in changed if name in CONCERNING_ALL), None)
 
 
 def _fingerprint(connection: duckdb.DuckDBPyConnection, settings: Settings) -> str:
@@ -131,6 +133,10 @@ def _records(connection: duckdb.DuckDBPyConnection) -> int:
         {"objects": [name for name, table in TABLES.items() if table.is_object]},
     ).fetchone()
     return int(count)
+
+
+def _changed_tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for (name,) in connection.execute("from raw_hubspot._changed_tables").fetchall()}
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -95,8 +95,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
     return Folder(tmp_path)
 
 
-def test_a_load_without_news_needs_nothing(folder):
-    folder.load()
+@pytest.mark.parametrize("tables", [(), ("_stored_snapshots",)])
+def test_a_load_without_news_needs_nothing(folder, tables):
+    folder.load(tables=tables)
     assert folder.plan().kind is Kind.NOTHING
 
 
