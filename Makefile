@@ -10,7 +10,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run view test lint readers dev serve rollback forget simulator bench bench-hubspot postgres docs catalog lock clean
+.PHONY: help run view test lint readers dev serve rollback forget simulator bench bench-hubspot docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -58,9 +58,6 @@ catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
 
 bench-hubspot: .venv/.installed  ## first load of 100,000 deals from the simulator: rate, 429s, memory
 	@$(BIN)/python -m orchestration.hubspot_benchmark
-
-postgres: .venv/.installed  ## the marts of the last load on SALES_REPORTS_POSTGRES_URL too
-	@$(BIN)/python -m orchestration.tools postgres
 
 docs: .venv/.installed  ## dbt's documentation as one static page
 	@$(BIN)/python -m orchestration.tools docs
