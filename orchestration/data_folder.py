@@ -131,15 +131,35 @@ def remove_database(path: Path) -> None:
 
 def has_marts(settings: Settings, build_id: str) -> bool:
     """Whether there are marts of a build to go on from: not yet published, or published."""
-    return settings.marts_path.exists() or published_path(settings, build_id).exists()
+    return build_of(settings.marts_path) == build_id or published_path(settings, build_id).exists()
 
 
 def bring_back_marts(settings: Settings, build_id: str) -> None:
     """Have the marts of a published build to go on from, as a copy: its readers keep theirs."""
-    if not settings.marts_path.exists():
-        scratch = settings.marts_path.with_suffix(".tmp")
-        shutil.copyfile(published_path(settings, build_id), scratch)
-        os.replace(scratch, settings.marts_path)
+    if build_of(settings.marts_path) != build_id:
+        remove_database(settings.marts_path)
+        scratch = _copy_of_marts(settings)
+        try:
+            shutil.copyfile(published_path(settings, build_id), scratch)
+            os.replace(scratch, settings.marts_path)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
+def build_of(marts: Path) -> str | None:
+    """The build whose marts a file holds; None if there is none: dbt, for one, leaves empty ones."""
+    if not marts.exists():
+        return None
+    try:
+        with closing(duckdb.connect(marts, read_only=True)) as connection:
+            (build_id,) = connection.execute("select build_id from core.build_info").fetchone()
+    except (duckdb.Error, TypeError):
+        return None
+    return build_id
+
+
+def _copy_of_marts(settings: Settings) -> Path:
+    return settings.marts_path.with_suffix(".tmp")
 
 
 def published_path(settings: Settings, build_id: str) -> Path:
@@ -149,7 +169,9 @@ def published_path(settings: Settings, build_id: str) -> Path:
 
 def note_check(settings: Settings, now: datetime) -> None:
     """Record that the source was read and had nothing new for the build that readers have."""
-    settings.last_check_path.write_text(json.dumps({"checked_at": now.isoformat(timespec="seconds")}) + "\n")
+    scratch = settings.last_check_path.with_suffix(".tmp")
+    scratch.write_text(json.dumps({"checked_at": now.isoformat(timespec="seconds")}) + "\n")
+    os.replace(scratch, settings.last_check_path)
 
 
 def last_check(settings: Settings) -> datetime | None:
@@ -178,6 +200,7 @@ def write_anew(path: Path) -> None:
 def drop_models(settings: Settings) -> None:
     """Drop everything but the raw tables, so that nothing of an earlier project stays in a build."""
     remove_database(settings.marts_path)
+    _copy_of_marts(settings).unlink(missing_ok=True)  # of a killed night
     with closing(open_build(settings.build_path, with_marts=False)) as connection:
         schemas = connection.execute(
             "select schema_name from duckdb_schemas() where database_name = current_database() "

@@ -30,6 +30,7 @@ from orchestration.ingest.forgotten import PERSON, mentions, merged_with, take_o
 from orchestration.ingest.history import KeptHistory, attached, transaction
 from orchestration.ingest.sources import forget_in_source
 from orchestration.lock import RunUnderWay, only_run
+from orchestration.plan import forget_basis
 from orchestration.publish import withdraw_verdict
 from orchestration.run import explain, run_job, summary
 from orchestration.run_log import ConsoleLog
@@ -68,7 +69,9 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
             history = KeptHistory(build, source, portal_id)
             contact_ids = merged_with(build, relations["contacts"], [contact_id])
             _must_be_known(build, relations, history, contact_ids)
+            # Before anything goes: no night may build on tables that hold the person.
             withdraw_verdict(build)
+            forget_basis(build)
             spoken_of = mentions(build, relations["associations"], contact_ids)
             with transaction(build):
                 versions = history.forget(contact_ids, spoken_of, now)

@@ -17,14 +17,15 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import cache
 
 import duckdb
 
 from orchestration.data_folder import has_marts, published_path
 from orchestration.dbt_runs import project_hash
 from orchestration.ingest.contract import TABLES
-from orchestration.publish import current_build
-from orchestration.settings import Settings
+from orchestration.publish import current_build, oldest_allowed
+from orchestration.settings import PROJECT_ROOT, Settings
 
 EVERYTHING_AFTER = timedelta(days=7)
 MOST_CHANGED = 0.2
@@ -87,6 +88,8 @@ def _reason_for_everything(
     ).fetchone()
     if follows != basis["load_id"]:
         return "another load has come between"
+    if basis["build_id"] < oldest_allowed(settings):
+        return "somebody has been forgotten since"
     if not has_marts(settings, basis["build_id"]):
         return "the tables of the build before are gone"
     if basis["fingerprint"] != _fingerprint(connection, settings):
@@ -109,8 +112,18 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, settings: Settings) -> s
         "select source, portal_id, time_zone, company_currency, fiscal_year_start_month, week_starts_on, "
         "include_personal_data from raw_hubspot._run"
     ).fetchone()
-    text = json.dumps([project_hash(settings), *row], default=str)
+    text = json.dumps([project_hash(settings), _program_hash(), *row], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _program_hash() -> str:
+    """Changes with the laws and with all else that makes, proves and publishes a build."""
+    digest = hashlib.sha256()
+    for path in sorted((PROJECT_ROOT / "orchestration").rglob("*.py")):
+        if not {"viewer", "bench", "hubspot_simulator"} & set(path.parts):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _local_month(connection: duckdb.DuckDBPyConnection, instant: datetime) -> date:
@@ -146,6 +159,9 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 # --- the basis ------------------------------------------------------------------------------------
 
 
+_BASIS_COLUMNS = ("build_id", "load_id", "run_ts", "fingerprint", "has_teams", "whole_at")
+
+
 def read_basis(connection: duckdb.DuckDBPyConnection) -> dict | None:
     """The last build that is whole and proven; None if there is none."""
     try:
@@ -153,7 +169,8 @@ def read_basis(connection: duckdb.DuckDBPyConnection) -> dict | None:
     except duckdb.CatalogException:
         return None
     row = cursor.fetchone()
-    return dict(zip([column[0] for column in cursor.description], row, strict=True)) if row else None
+    found = dict(zip([column[0] for column in cursor.description], row, strict=True)) if row else {}
+    return found if found.keys() == set(_BASIS_COLUMNS) else None  # else an older version wrote it
 
 
 def write_basis(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

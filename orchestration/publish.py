@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 
 from orchestration import published_catalog
-from orchestration.data_folder import MARTS, MARTS_SCHEMAS, open_build, published_path
+from orchestration.data_folder import MARTS, MARTS_SCHEMAS, build_of, open_build, published_path
 from orchestration.ingest.history import last_forgotten
 from orchestration.ingest.load import load_id
 from orchestration.ingest.values import literal, quoted
@@ -62,7 +62,7 @@ def publish(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     build_id = audited_build_id(settings.build_path)
     path = published_path(settings, build_id)
     nodes, functions = published_nodes(manifest), function_nodes(manifest)
-    if settings.marts_path.exists():
+    if build_of(settings.marts_path) == build_id:
         with closing(open_build(settings.build_path, settings.memory_limit)) as connection:
             complete(connection, nodes, manifest)
         _sync(settings.marts_path)

@@ -99,6 +99,8 @@ def build_models(
             phase.words = made.reason
             return
         only_changes = made.kind is Kind.CHANGES and not selection
+        if selection:  # a night leaves views of what it changed: whoever builds a part needs them whole
+            selection = [*selection, "--select", "config.materialized:view"]
         build = dbt_runs.Build(settings, selection, only_changes=only_changes)
         for number, event in enumerate(build.events(), start=1):
             log.count(number, node_count, event["data"]["node_info"]["node_name"])

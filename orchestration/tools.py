@@ -8,13 +8,21 @@ Belongs here: their command lines, and the environment that the settings give th
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from orchestration import data_folder, dbt_runs
 from orchestration.run import prepare_dagster
-from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, set_tool_environment
+from orchestration.settings import (
+    MARTS_FILE,
+    PROJECT_ROOT,
+    Settings,
+    SettingsError,
+    load_settings,
+    set_tool_environment,
+)
 
 BIN = Path(sys.executable).parent
 LINT_BIN = PROJECT_ROOT / ".venv-lint" / "bin"
@@ -58,8 +66,13 @@ def _start_dagster(settings: Settings, program: Path, *arguments: str) -> None:
 
 
 def docs(settings: Settings) -> None:
-    """dbt's documentation as one static page in the data folder."""
-    page = dbt_runs.write_docs(settings)
+    """dbt's documentation as one static page in the data folder, of the marts that are published."""
+    with tempfile.TemporaryDirectory(dir=settings.data_dir) as scratch:
+        marts = Path(scratch) / MARTS_FILE
+        if settings.published_link.exists():
+            shutil.copyfile(settings.published_link, marts)
+        os.environ["SALES_REPORTS_DBT_MARTS_PATH"] = str(marts)
+        page = dbt_runs.write_docs(settings)
     print(f"{page}: open it in a browser.")
 
 

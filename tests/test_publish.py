@@ -46,6 +46,7 @@ MANIFEST = {
         "m.dim_owners": table_node(
             "core", "dim_owners", "One row per owner.\nIt's all.", owner_id="Id of 'owner'."
         ),
+        "m.build_info": table_node("core", "build_info", "One row.", build_id="Id of the build."),
         "m.rpt_deals": table_node(
             "reports", "rpt_deals", "One row per day.", day="Local day.", deal_count="Deals."
         ),
@@ -92,6 +93,7 @@ def write_build(
         connection.execute(f"create table raw_hubspot._run as select '{build_id}' as build_id")
         connection.execute("create table staging.stg_deals as select 'secret@example.com' as email")
         connection.execute("create table core.dim_owners as select '1' as owner_id")
+        connection.execute(f"create table core.build_info as select '{build_id}' as build_id")
         connection.execute(
             "create table reports.rpt_deals as "
             f"select date '2026-01-05' as day, cast({build_id.removeprefix('b')} as bigint) as deal_count"
@@ -110,14 +112,14 @@ def shown(settings: Settings) -> int:
 
 def test_readers_find_tables_functions_and_nothing_internal(settings, build):
     published = build("b1")
-    assert published.row_counts == {"core.dim_owners": 1, "reports.rpt_deals": 1}
+    assert published.row_counts == {"core.build_info": 1, "core.dim_owners": 1, "reports.rpt_deals": 1}
     with duckdb.connect(settings.published_link, read_only=True) as connection:
         schemas = connection.execute("select schema_name from duckdb_schemas() where not internal").fetchall()
         tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
         views = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
         rows = connection.execute("from reports.deals(date '2026-01-01', date '2026-02-01')").fetchall()
     assert {name for (name,) in schemas} == {"core", "reports"}
-    described = {("core", "dim_reports"), ("core", "fct_checks")}
+    described = {("core", "build_info"), ("core", "dim_reports"), ("core", "fct_checks")}
     assert set(tables) == {("core", "dim_owners"), ("reports", "rpt_deals")} | described
     assert views == []
     assert rows == [("owner", 1)]

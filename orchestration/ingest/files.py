@@ -71,11 +71,13 @@ def read(settings: Settings, now: datetime) -> Delivery:
 
 
 def _mark(path: Path, now: datetime) -> str | None:
-    """Path, size and instant of the last change; None where a change might still follow unseen."""
+    """Path, number, size and instants of the last change; None where a change might still follow unseen."""
     status = path.stat()
     if status.st_mtime > (now - _SETTLED_AFTER).timestamp():
         return None
-    return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    # The time of change of the file itself cannot be kept by those who copy its time of writing.
+    times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+    return f"{path.resolve()} {status.st_ino} {status.st_size} {times}"
 
 
 # --- the three kinds of files ---------------------------------------------------------------------

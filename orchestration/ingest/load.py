@@ -160,7 +160,7 @@ class _LoadStep:
             if offer.mark
         }
         unchanged = {}
-        if self.follows_own_load():
+        if self.follows_own_load() and not self.settings.full_refresh:
             owner = self.settings.source, self.portal_id
             unchanged = unchanged_tables(self.connection, self.marks, history_path, *owner)
         for name in TABLES:
@@ -358,6 +358,16 @@ class _LoadStep:
         (owner,) = self.execute("select source, portal_id from raw_hubspot._run").fetchall()
         return owner == (self.settings.source, self.portal_id)
 
+    def was_loaded_by_this_code(self) -> bool:
+        """Whether raw histories may stay as they are: they were typed as today, and nobody doubts them."""
+        is_known = self.execute(
+            "select 1 from duckdb_columns() where database_name = current_database() "
+            "and schema_name = 'raw_hubspot' and table_name = '_run' and column_name = 'loader_code'"
+        ).fetchone()
+        if not is_known or self.settings.full_refresh:
+            return False
+        return self.execute("select loader_code from raw_hubspot._run").fetchone() == (code_mark(),)
+
     def load_before(self) -> tuple[str, datetime]:
         """The load that the raw tables come from, and its run_ts."""
         return self.execute("select load_id, run_ts from raw_hubspot._run").fetchone()
@@ -432,6 +442,7 @@ class _LoadStep:
         """All tables of `raw_hubspot`, and what of them has changed since the load before."""
         self.execute("create schema if not exists raw_hubspot")
         follows = self.follows_own_load()
+        self.is_typed_alike = follows and self.was_loaded_by_this_code()
         changes = Changes(self.connection, compares=follows)
         unchanged = self.accepted.keys() - self.read_anew().keys()
         for name, table in TABLES.items():
@@ -485,7 +496,7 @@ class _LoadStep:
             listed = ", ".join(f"{kept[column]} as {quoted(column)}" for column in columns)
         if not known and fresh and not changes.compares:
             self.execute(f"create or replace table raw_hubspot.{table.name} as select {listed} from {fresh}")
-        elif changes.is_at(table.name, columns, known, until):
+        elif self.is_typed_alike and changes.is_at(table.name, columns, known, until):
             if fresh:
                 changes.append(table, fresh, f"select {listed} from {fresh}")
         else:
@@ -573,6 +584,7 @@ class _LoadStep:
                 cast($read_until as timestamptz) as read_until,
                 cast($loaded_at as timestamptz) as loaded_at,
                 cast($settings as varchar) as settings,
+                cast($loader_code as varchar) as loader_code,
                 cast($project_version as varchar) as project_version
             """,
             {
@@ -587,6 +599,7 @@ class _LoadStep:
                 "read_until": self.read_until,
                 "loaded_at": self.now,
                 "settings": json.dumps(settings, default=str, sort_keys=True),
+                "loader_code": code_mark(),
                 "project_version": project_version(),
             },
         )

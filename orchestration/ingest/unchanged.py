@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.ingest.contract import KEPT_HISTORIES, KEPT_SNAPSHOTS, TABLES
+from orchestration.ingest.forgotten import TEXTS
 from orchestration.ingest.history import KeptHistory, attached
 from orchestration.ingest.values import literal
 
@@ -76,12 +77,15 @@ def unchanged_tables(
     with attached(connection, history_path):
         history = KeptHistory(connection, source, portal_id)
         forgotten_now = len(history.forgotten())
+        # Associations say which texts of other tables speak of people who were forgotten.
+        read_always = {"associations"} if forgotten_now else set()
+        if forgotten_now and "associations" not in same:
+            read_always |= {table for table, _ in TEXTS.values()}
         return {
             name: reading
             for name, (reading, forgotten) in same.items()
-            # Associations say which texts of other tables speak of people who were forgotten.
             if forgotten == forgotten_now
-            and not (name == "associations" and forgotten_now)
+            and name not in read_always
             and _is_in_step(connection, history, name, reading)
         }
 
