@@ -49,13 +49,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A data folder with a published demo, which journeys may publish to."""
     return publish_demo(tmp_path_factory.mktemp("browser") / "data", DEALS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(demo: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The viewer of all journeys; in none of them did it turn to another machine."""
     with viewer(demo.data_dir, tmp_path_factory.mktemp("server")) as running:
@@ -64,15 +64,16 @@ def server(demo: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         assert running.outside == set()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Playwright, for one file of tests: while it runs, nothing else in the process can run an event loop."""
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM} is missing: install Debian's package chromium")
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
     yield browser
