@@ -126,6 +126,8 @@ def _keep_quiet() -> None:
     os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     logging.getLogger("dagster_dbt").setLevel(logging.CRITICAL)
+    # Checks without a result, where a night has nothing to do: what they guard is skipped then.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
 
 
 def _was_interrupted(result: ExecuteInProcessResult) -> bool:
