@@ -111,13 +111,18 @@ INVARIANTS = [
             from reports.rpt_deal_pipeline_waterfall where category in ('won', 'lost')
             """,
             f"""
-            with days as materialized ({WATERFALL_DAYS})
+            with days as materialized ({WATERFALL_DAYS}),
+            -- By itself: DuckDB would join all states with all days first, where there are very many.
+            closings as materialized (
+                select *
+                from core.fct_deal_closings
+                inner join days
+                    on closed_date = date_day
+                    and (ended_at is null or ended_at >= known_until)
+            )
             select {PERIOD}, closings.deal_status as category, deals.owner_id, deals.pipeline_id,
                 1 as deal_count, states.company_amount as closed_amount
-            from core.fct_deal_closings as closings
-            inner join days
-                on closed_date = date_day
-                and (ended_at is null or ended_at >= known_until)
+            from closings
             inner join core.fct_deals as deals using (deal_id)
             inner join core.fct_deal_states as states
                 on closings.deal_id = states.deal_id and {AS_OF.format(at="known_until")}
