@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import plan, publish
+from orchestration import data_folder, plan, publish
 from orchestration.data_folder import open_build
 from orchestration.plan import EVERYTHING_AFTER, MOST_CHANGED, Kind, make_plan
 from orchestration.settings import Settings
@@ -173,6 +173,37 @@ def test_without_proof_or_tables_everything_is_built(folder):
     with folder.open() as build:
         plan.forget_basis(build)
     assert folder.plan().reason == "there is no proven build to go on from"
+
+
+def test_whoever_is_forgotten_after_a_build_is_in_none_that_follows(folder, monkeypatch):
+    folder.load()
+    monkeypatch.setattr(plan, "oldest_allowed", lambda settings: "load-2")
+    assert folder.plan().reason == "somebody has been forgotten since"
+
+
+def test_a_basis_that_an_older_version_wrote_is_none(folder):
+    folder.load()
+    with folder.open() as build:
+        build.execute("alter table audit.basis drop column has_teams")
+    assert folder.plan().reason == "there is no proven build to go on from"
+
+
+def test_empty_marts_are_no_ones_and_give_way_to_a_copy_of_the_published(folder):
+    """dbt leaves an empty file wherever it looks for one."""
+    settings = folder.settings
+    duckdb.connect(settings.marts_path).close()
+    published = data_folder.published_path(settings, "load-1")
+    with duckdb.connect(published) as connection:
+        connection.execute("create schema core")
+        connection.execute("create table core.build_info as select 'load-1' as build_id")
+    assert data_folder.build_of(settings.marts_path) is None
+    assert data_folder.has_marts(settings, "load-1")
+    assert not data_folder.has_marts(settings, "load-0")
+    data_folder.bring_back_marts(settings, "load-1")
+    assert data_folder.build_of(settings.marts_path) == "load-1"
+    assert sorted(path.name for path in settings.data_dir.glob("marts*")) == ["marts.duckdb"]
+    published.unlink()  # readers' copy may go: the night has its own
+    assert data_folder.has_marts(settings, "load-1")
 
 
 def test_nights_do_not_put_off_the_weekly_whole_build(folder):
