@@ -195,6 +195,7 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
         yield f"Reports     stay as they are: {log.plan.reason}"
         yield f"Seconds     {_seconds(log, seconds)}"
         yield f"Database    {settings.published_link}"
+        yield from _queries_to_try(settings.published_link)
         return
     yield "Reports     rows"
     for name, count in published.row_counts.items():
@@ -217,10 +218,7 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
         yield f"Readers     {address}"
     yield f"Database    {published.link}"
     yield f"            build {published.path.stem}; earlier ones: `make rollback`"
-    yield ""
-    yield "Try"
-    for query in example_queries(published.path):
-        yield f"  {query}"
+    yield from _queries_to_try(published.path)
 
 
 def _seconds(log: RunLog, seconds: float) -> str:
@@ -242,6 +240,13 @@ def _sync_lines(sync: SyncSummary) -> Iterator[str]:
     if sync.stopped:
         yield f"Note        {sync.stopped}"
         yield f"            What was there is published, complete up to {sync.read_until:%Y-%m-%d %H:%M} UTC"
+
+
+def _queries_to_try(database: os.PathLike) -> Iterator[str]:
+    yield ""
+    yield "Try"
+    for query in example_queries(database):
+        yield f"  {query}"
 
 
 def example_queries(database: os.PathLike | str) -> list[str]:
