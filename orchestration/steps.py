@@ -99,8 +99,6 @@ def build_models(
             phase.words = made.reason
             return
         only_changes = made.kind is Kind.CHANGES and not selection
-        if selection:  # a night leaves views of what it changed: whoever builds a part needs them whole
-            selection = [*selection, "--select", "config.materialized:view"]
         build = dbt_runs.Build(settings, selection, only_changes=only_changes)
         for number, event in enumerate(build.events(), start=1):
             log.count(number, node_count, event["data"]["node_info"]["node_name"])
@@ -141,6 +139,10 @@ def prepare_build(settings: Settings, is_part: bool) -> Plan:
         engine_of(settings).begin_build()
     elif basis and data_folder.has_marts(settings, basis["build_id"]):
         data_folder.bring_back_marts(settings, basis["build_id"])
+        if is_part:  # a night leaves views of what it changed, and whoever builds a part needs them whole
+            views = ["--select", "config.materialized:view", "--exclude-resource-type", "test"]
+            for _ in dbt_runs.Build(settings, views).events():
+                pass
     with open_build(with_marts=False) as connection:
         publish.withdraw_verdict(connection)
     return made
