@@ -1,4 +1,4 @@
-"""Each macro of `macros/dialect.sql` means the same on DuckDB and on Postgres.
+"""Each macro of `macros/dialect/` means the same on DuckDB and on Postgres.
 
 Belongs here: odd values, one macro at a time. Whole models have `test_postgres.py`.
 """
@@ -22,7 +22,7 @@ from orchestration.settings import PROJECT_ROOT
 from tests.crm_generator import ZONES
 from tests.postgres_server import postgres_server
 
-SOURCE = (PROJECT_ROOT / "macros" / "dialect.sql").read_text()
+SOURCE = "".join(path.read_text() for path in sorted((PROJECT_ROOT / "macros" / "dialect").glob("*.sql")))
 OVERVIEW = (PROJECT_ROOT / "models" / "overview.md").read_text()
 
 # All spaces and all letters that have a case; not the tens of thousands of signs in between.

@@ -2,7 +2,7 @@
 
 Belongs here: the points of a run at which engines differ, and what each does there. DuckDB is the rule,
 so the class of all engines does what DuckDB needs beside the steps themselves: nothing. What differs
-in SQL belongs to `macros/dialect.sql`.
+in SQL belongs to `macros/dialect/`.
 
 On every engine raw rows are accepted, judged and kept in DuckDB, and the marts come back to DuckDB to be
 proven there, by the same laws and slow computations. They are then published on the engine, and as

@@ -1,7 +1,7 @@
 """The report functions on Postgres: set-returning SQL functions out of the same source as DuckDB's macros.
 
 Belongs here: how a table macro, as dbt compiles it for Postgres, becomes a function. What differs in
-meaning between the engines and is in models too stands in `macros/dialect.sql`; here is what only a
+meaning between the engines and is in models too stands in `macros/dialect/`; here is what only a
 macro of DuckDB's can do, and what its syntax has that Postgres' lacks:
 
     arguments             a name without a table means the argument, before any column; here `$1`, …

@@ -29,7 +29,7 @@ from psycopg import sql
 from orchestration.publish import PublishError
 
 MARTS = ("core", "reports")
-NEXT = "_next"  # as generate_schema_name (macros/dialect.sql) has it
+NEXT = "_next"  # as generate_schema_name (macros/dialect/dialect.sql) has it
 BUILD_SCHEMAS = ("raw_hubspot", "staging", "intermediate", "seeds")
 READER = "reports_reader"
 _OURS = "sales_reports: "

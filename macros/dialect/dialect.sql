@@ -1,23 +1,20 @@
 {#
   Every difference between the engines that the models meet, one dispatched macro each; the list of
   them is in models/overview.md ("Engines"). default__ is DuckDB's, and that of all engines that have
-  no branch of their own. Nothing else belongs here.
+  no branch of their own: those stand in one file per engine beside this one. Nothing else belongs here.
 #}
 
 {# The type of an instant (UTC). #}
 {% macro instant_type() %}{{ return(adapter.dispatch('instant_type')()) }}{% endmacro %}
 {% macro default__instant_type() %}timestamptz{% endmacro %}
-{% macro spark__instant_type() %}timestamp{% endmacro %}
 
 {# Local calendar date of an instant in a time zone (C3). NULL gives NULL. #}
 {% macro local_date(instant, time_zone) %}{{ return(adapter.dispatch('local_date')(instant, time_zone)) }}{% endmacro %}
 {% macro default__local_date(instant, time_zone) %}cast(timezone({{ time_zone }}, {{ instant }}) as date){% endmacro %}
-{% macro spark__local_date(instant, time_zone) %}cast(from_utc_timestamp({{ instant }}, {{ time_zone }}) as date){% endmacro %}
 
 {# The instant at which the engine places local midnight of a date; see local_midnight. #}
 {% macro raw_midnight(day, time_zone) %}{{ return(adapter.dispatch('raw_midnight')(day, time_zone)) }}{% endmacro %}
 {% macro default__raw_midnight(day, time_zone) %}timezone({{ time_zone }}, cast({{ day }} as timestamp)){% endmacro %}
-{% macro spark__raw_midnight(day, time_zone) %}to_utc_timestamp(cast({{ day }} as timestamp), {{ time_zone }}){% endmacro %}
 
 {#
   First instant of a local day (H13). Where midnight occurs twice (America/Havana) engines choose the
@@ -37,8 +34,6 @@ end
 {% macro epoch_ms(instant) %}{{ return(adapter.dispatch('epoch_ms')(instant)) }}{% endmacro %}
 {# DuckDB's own epoch_ms rounds to the nearest. #}
 {% macro default__epoch_ms(instant) %}cast(floor(epoch_us({{ instant }}) / 1000) as bigint){% endmacro %}
-{% macro postgres__epoch_ms(instant) %}cast(floor(extract(epoch from {{ instant }}) * 1000) as bigint){% endmacro %}
-{% macro spark__epoch_ms(instant) %}unix_millis({{ instant }}){% endmacro %}
 
 {# Milliseconds from one instant to another (BIGINT, C9). NULL if either is NULL. #}
 {% macro duration_ms(from_instant, to_instant) %}({{ epoch_ms(to_instant) }} - {{ epoch_ms(from_instant) }}){% endmacro %}
@@ -46,8 +41,6 @@ end
 {# In a select list: one row per part of a delimited text. #}
 {% macro split_to_rows(text, delimiter) %}{{ return(adapter.dispatch('split_to_rows')(text, delimiter)) }}{% endmacro %}
 {% macro default__split_to_rows(text, delimiter) %}unnest(string_split({{ text }}, '{{ delimiter }}')){% endmacro %}
-{% macro postgres__split_to_rows(text, delimiter) %}unnest(string_to_array({{ text }}, '{{ delimiter }}')){% endmacro %}
-{% macro spark__split_to_rows(text, delimiter) %}explode(split({{ text }}, '{{ delimiter }}')){% endmacro %}
 
 {#
   Schemas are named as in marts.md, without the target's prefix. On Postgres the marts are built beside
@@ -64,14 +57,10 @@ end
 #}
 {% macro analyzed(relation) %}{{ return(adapter.dispatch('analyzed')(relation)) }}{% endmacro %}
 {% macro default__analyzed(relation) %}{% endmacro %}
-{% macro postgres__analyzed(relation) -%}
-{%- if config.get('materialized') in ('table', 'incremental') %}analyze {{ relation }}{% endif -%}
-{%- endmacro %}
 
 {# A text as a sort key: by Unicode code point (C8), whatever the collation of the database. #}
 {% macro code_points(text) %}{{ return(adapter.dispatch('code_points')(text)) }}{% endmacro %}
 {% macro default__code_points(text) %}{{ text }}{% endmacro %}
-{% macro postgres__code_points(text) %}{{ text }} collate "C"{% endmacro %}
 
 {# In an order by: ids of digits in numeric order, all others after them by code point (6c). #}
 {% macro id_order(id) -%}
@@ -84,21 +73,11 @@ case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) end n
 #}
 {% macro trimmed(text) %}{{ return(adapter.dispatch('trimmed')(text)) }}{% endmacro %}
 {% macro default__trimmed(text) %}trim({{ text }}){% endmacro %}
-{% macro postgres__trimmed(text) -%}
-trim({{ text }}, U&' \00A0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\202F\205F\3000')
-{%- endmacro %}
-{% macro spark__trimmed(text) -%}
-trim(both ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000' from {{ text }})
-{%- endmacro %}
 
 {# A text without outer blanks, each run of ASCII whitespace made one blank. #}
 {% macro collapse_whitespace(text) %}{{ return(adapter.dispatch('collapse_whitespace')(text)) }}{% endmacro %}
 {% macro default__collapse_whitespace(text) -%}
 {%- set collapsed %}regexp_replace({{ text }}, '[ \t\n\r\f\v]+', ' ', 'g'){% endset -%}
-{{ trimmed(collapsed) }}
-{%- endmacro %}
-{% macro spark__collapse_whitespace(text) -%}
-{%- set collapsed %}regexp_replace({{ text }}, '[ \\t\\n\\r\\f\\x0B]+', ' '){% endset -%}
 {{ trimmed(collapsed) }}
 {%- endmacro %}
 
@@ -108,10 +87,6 @@ trim(both ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u
 #}
 {% macro without_case(text) %}{{ return(adapter.dispatch('without_case')(text)) }}{% endmacro %}
 {% macro default__without_case(text) %}lower({{ text }}){% endmacro %}
-{% macro postgres__without_case(text) -%}
-lower(translate({{ text }}, U&'\03A3\0130', U&'\03C3i') collate "und-x-icu")
-{%- endmacro %}
-{% macro spark__without_case(text) %}lower(translate({{ text }}, '\u03A3\u0130', '\u03C3i')){% endmacro %}
 
 {#
   An amount times a factor (NULL = 1), rounded once to cents, half away from zero (P9, P10). DuckDB's
@@ -128,12 +103,6 @@ case
     else try_cast(cast({{ amount }} as double) * cast({{ factor }} as double) as decimal(38, 2))
 end
 {%- endmacro %}
-{% macro postgres__money(amount, factor) -%}
-case
-    when abs({{ amount }} * coalesce({{ factor }}, 1)) < 1e36
-        then cast(round({{ amount }} * coalesce({{ factor }}, 1), 2) as decimal(38, 2))
-end
-{%- endmacro %}
 
 {#
   In a select list: one row per day from the first to the last date, as timestamps. Postgres would count
@@ -141,10 +110,6 @@ end
 #}
 {% macro days_between(first_day, last_day) %}{{ return(adapter.dispatch('days_between')(first_day, last_day)) }}{% endmacro %}
 {% macro default__days_between(first_day, last_day) %}unnest(generate_series({{ first_day }}, {{ last_day }}, interval '1 day')){% endmacro %}
-{% macro postgres__days_between(first_day, last_day) -%}
-generate_series(cast({{ first_day }} as timestamp), cast({{ last_day }} as timestamp), interval '1 day')
-{%- endmacro %}
-{% macro spark__days_between(first_day, last_day) %}explode(sequence({{ first_day }}, {{ last_day }}, interval 1 day)){% endmacro %}
 
 {# An aggregate: texts joined by commas in the order of another column; NULLs are left out. #}
 {% macro joined_texts(text, position) %}{{ return(adapter.dispatch('joined_texts')(text, position)) }}{% endmacro %}
@@ -170,11 +135,7 @@ case
         then last_value({{ value }} ignore nulls) over {{ window }}
 end
 {%- endmacro %}
-{% macro postgres__value_in_force(value, number, window) -%}
-(array_agg({{ value }}) filter (where {{ number }} is not null) over {{ window }})[count({{ number }}) over {{ window }}]
-{%- endmacro %}
 
 {# An aggregate: the value of the row whose `order_by` is the greatest; neither of them is NULL. #}
 {% macro latest(value, order_by) %}{{ return(adapter.dispatch('latest')(value, order_by)) }}{% endmacro %}
 {% macro default__latest(value, order_by) %}max_by({{ value }}, {{ order_by }}){% endmacro %}
-{% macro postgres__latest(value, order_by) %}(array_agg({{ value }} order by {{ order_by }} desc))[1]{% endmacro %}
