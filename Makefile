@@ -66,9 +66,10 @@ lock: .venv/.installed  ## pin the newest versions that requirements.in allows
 	@$(UV) $(COMPILE) --upgrade requirements.in -o requirements.lock
 	@$(UV) $(COMPILE) --upgrade requirements-dev.in -o requirements-dev.lock
 	@$(UV) $(COMPILE) --upgrade requirements-lint.in -o requirements-lint.lock
+	@$(UV) $(COMPILE) --upgrade requirements-spark.in -o requirements-spark.lock
 
 clean:  ## remove what can be made again; kept history and published builds stay
-	@rm -rf .venv .venv-lint .venv-duckdb-* target logs .pytest_cache .ruff_cache .hypothesis data/dbt_target
+	@rm -rf .venv .venv-lint .venv-spark .venv-duckdb-* target logs .pytest_cache .ruff_cache .hypothesis data/dbt_target
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv where the machine has it, else put into the environment by pip: plain pip needs a minute and a half.
@@ -85,4 +86,10 @@ clean:  ## remove what can be made again; kept history and published builds stay
 .venv-lint/.installed: requirements-lint.lock .venv/.installed
 	@test -x .venv-lint/bin/python || $(BIN)/python -m venv .venv-lint
 	@$(UV) pip install --quiet --python .venv-lint/bin/python -r requirements-lint.lock
+	@touch $@
+
+# dbt on Spark; only where the engine or a test asks for it: Spark is 600 MB.
+.venv-spark/.installed: requirements-spark.lock .venv/.installed
+	@test -x .venv-spark/bin/python || $(BIN)/python -m venv .venv-spark
+	@$(UV) pip install --quiet --python .venv-spark/bin/python -r requirements-spark.lock
 	@touch $@
