@@ -51,12 +51,12 @@
   rows of changed keys only: nobody but keyed models of the same key may read it.
 #}
 {% macro is_in_a_night() -%}
-    {#- Nor does a unit test, which has no relation. -#}
-    {%- if this is none -%}
+    {#- Nor does a unit test, which has no relation; a full build does not ask for one, nor for a database. -#}
+    {%- if this is none or should_full_refresh() -%}
         {{- return(false) -}}
     {%- endif -%}
     {%- if model.config.materialized == 'view' -%}
-        {{- return(load_relation(this) is not none and not should_full_refresh()) -}}
+        {{- return(load_relation(this) is not none) -}}
     {%- endif -%}
     {{- return(is_incremental()) -}}
 {%- endmacro %}
