@@ -1,9 +1,3 @@
-{# A number as people write it: without the zeros that its type adds. #}
-{% macro number_text(number) -%}
-trim(trailing '.' from trim(trailing '0' from cast(cast({{ number }} as decimal(38, 10)) as varchar)))
-{%- endmacro %}
-
-
 {# The categories of report 12 in its order (12a). #}
 {% macro deal_change_categories() %}
 {{- return([

@@ -161,7 +161,7 @@ count(case when is_strict then 1 end) as strict_count,
 {%- for flag in ['next_reached', 'lost_here', 'open_here', 'current_here'] %}
 count(case when is_{{ flag }} then 1 end) as {{ flag }}_count,
 {%- endfor %}
-cast(coalesce(sum(entered_amount), 0) as decimal(38, 2)) as entered_amount,
+cast(coalesce(sum(entered_amount), 0) as {{ decimal_type(2) }}) as entered_amount,
 cast(coalesce(sum(time_in_stage_ms), 0) as bigint) as time_in_stage_ms,
 count(case when is_timed then 1 end) as time_in_stage_count
 {%- endmacro %}

@@ -38,7 +38,7 @@ closings as (
 -- few, so that states find their windows by equality.
 days as (
     select close_date as day from states where deal_status = 'open' and close_date is not null
-    union
+    union distinct
     select closed_date from closings
 ),
 
@@ -48,7 +48,7 @@ window_days as (
         windows.begin_at,
         windows.end_at,
         days.day,
-        {{ local_midnight('(days.day + 1)', 'windows.time_zone') }} as lapses_at
+        {{ local_midnight(days_after('days.day', 1), 'windows.time_zone') }} as lapses_at
     from {{ windows }} as windows
     inner join days on days.day >= windows.due_from and days.day < windows.due_to
 ),
@@ -203,8 +203,8 @@ select
     window_id,
     deal_id,
     category,
-    cast(sub_type as varchar) as sub_type,
-    cast(amount as decimal(38, 2)) as amount
+    cast(sub_type as {{ text_type() }}) as sub_type,
+    cast(amount as {{ decimal_type(2) }}) as amount
 from lines
 {%- endmacro %}
 

@@ -49,7 +49,7 @@ pushes as (
     select
         *,
         case when left_at is not null and {{ is_push }} then 1 else 0 end as push_count,
-        next_close_date - close_date as pushed_days
+        {{ days_from('close_date', 'next_close_date') }} as pushed_days
     from days_in_frame
 ),
 

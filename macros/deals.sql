@@ -37,6 +37,6 @@ cast(
         when {{ deal_status }} = 'lost' then 0
         when {{ own_probability }} >= 0 then least({{ own_probability }}, 1)
         else coalesce({{ stage_probability }}, 0)
-    end as decimal(38, 10)
+    end as {{ decimal_type(10) }}
 )
 {%- endmacro %}

@@ -17,6 +17,10 @@
 {% macro snapshot_levels(dates, keys, where='true') -%}
 {%- set key_names = keys.keys() | join(', ') -%}
 {%- set measures = ['deal_count', 'total_amount', 'weighted_amount', 'unknown_count'] -%}
+{% set in_order = '(partition by ' ~ key_names ~ ' order by snapshot_date)' -%}
+{% set so_far -%}
+(partition by {{ key_names }} order by snapshot_date rows between unbounded preceding and current row)
+{%- endset -%}
 with
 
 states as (
@@ -118,12 +122,10 @@ levels as (
         snapshot_date,
         {{ key_names }},
         {%- for measure in measures %}
-        sum({{ measure }}) over so_far as {{ measure }},
+        sum({{ measure }}) over {{ so_far }} as {{ measure }},
         {%- endfor %}
-        lead(snapshot_date) over in_order as next_date
+        lead(snapshot_date) over {{ in_order }} as next_date
     from moved
-    window in_order as (partition by {{ key_names }} order by snapshot_date),
-    so_far as (partition by {{ key_names }} order by snapshot_date rows between unbounded preceding and current row)
 )
 
 select
@@ -131,8 +133,8 @@ select
     next_date,
     {{ key_names }},
     cast(deal_count as bigint) as deal_count,
-    cast(total_amount as decimal(38, 2)) as total_amount,
-    cast(weighted_amount as decimal(38, 2)) as weighted_amount,
+    cast(total_amount as {{ decimal_type(2) }}) as total_amount,
+    cast(weighted_amount as {{ decimal_type(2) }}) as weighted_amount,
     cast(unknown_count as bigint) as unknown_count
 from levels
 where deal_count + unknown_count > 0

@@ -49,9 +49,10 @@ counted as (
 horizons as (
     select
         steps.position,
-        min(case when not later.is_optional then later.position end) as next_required_position
+        min(case when later.position > steps.position and not later.is_optional then later.position end)
+            as next_required_position
     from {{ steps }} as steps
-    left join {{ steps }} as later on steps.position < later.position
+    cross join {{ steps }} as later
     group by steps.position
 ),
 

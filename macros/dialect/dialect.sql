@@ -8,6 +8,16 @@
 {% macro instant_type() %}{{ return(adapter.dispatch('instant_type')()) }}{% endmacro %}
 {% macro default__instant_type() %}timestamptz{% endmacro %}
 
+{# The type of a text of any length. #}
+{% macro text_type() %}{{ return(adapter.dispatch('text_type')()) }}{% endmacro %}
+{% macro default__text_type() %}varchar{% endmacro %}
+
+{# The type of an exact number with so many digits after the point, and of an inexact one. #}
+{% macro decimal_type(digits) %}{{ return(adapter.dispatch('decimal_type')(digits)) }}{% endmacro %}
+{% macro default__decimal_type(digits) %}decimal(38, {{ digits }}){% endmacro %}
+{% macro double_type() %}{{ return(adapter.dispatch('double_type')()) }}{% endmacro %}
+{% macro default__double_type() %}double precision{% endmacro %}
+
 {# Local calendar date of an instant in a time zone (C3). NULL gives NULL. #}
 {% macro local_date(instant, time_zone) %}{{ return(adapter.dispatch('local_date')(instant, time_zone)) }}{% endmacro %}
 {% macro default__local_date(instant, time_zone) %}cast(timezone({{ time_zone }}, {{ instant }}) as date){% endmacro %}
@@ -23,12 +33,45 @@
 #}
 {% macro local_midnight(day, time_zone) -%}
 {%- set midnight = raw_midnight(day, time_zone) -%}
-{%- set by_evening = raw_midnight("(cast(" ~ day ~ " as timestamp) - interval '6 hours')", time_zone) ~ " + interval '6 hours'" -%}
+{%- set evening = shifted("cast(" ~ day ~ " as timestamp)", -6, 'hour') -%}
+{%- set by_evening = shifted(raw_midnight(evening, time_zone), 6, 'hour') -%}
 case
     when {{ local_date(by_evening, time_zone) }} = {{ day }} then least({{ by_evening }}, {{ midnight }})
     else {{ midnight }}
 end
 {%- endmacro %}
+
+{# An instant, or a local time, so many units later: microsecond to hour. #}
+{% macro shifted(time, number, unit) %}{{ return(adapter.dispatch('shifted')(time, number, unit)) }}{% endmacro %}
+{% macro default__shifted(time, number, unit) %}({{ time }} + {{ number }} * interval '1 {{ unit }}'){% endmacro %}
+
+{# A date so many days or months later. #}
+{% macro days_after(day, number) %}{{ return(adapter.dispatch('days_after')(day, number)) }}{% endmacro %}
+{% macro default__days_after(day, number) %}({{ day }} + {{ number }}){% endmacro %}
+{% macro months_after(day, number) %}{{ return(adapter.dispatch('months_after')(day, number)) }}{% endmacro %}
+{% macro default__months_after(day, number) %}cast({{ day }} + {{ number }} * interval '1 month' as date){% endmacro %}
+
+{# How many days a date lies after another one. #}
+{% macro days_from(first_day, day) %}{{ return(adapter.dispatch('days_from')(first_day, day)) }}{% endmacro %}
+{% macro default__days_from(first_day, day) %}({{ day }} - {{ first_day }}){% endmacro %}
+
+{# The first day of the week (from Monday), month, quarter or year of a date. #}
+{% macro start_of(period, day) %}{{ return(adapter.dispatch('start_of')(period, day)) }}{% endmacro %}
+{% macro default__start_of(period, day) %}cast(date_trunc('{{ period }}', cast({{ day }} as timestamp)) as date){% endmacro %}
+
+{# 1 = Monday … 7 = Sunday. #}
+{% macro iso_weekday(day) %}{{ return(adapter.dispatch('iso_weekday')(day)) }}{% endmacro %}
+{% macro default__iso_weekday(day) %}extract(isodow from {{ day }}){% endmacro %}
+
+{# The date of a year, month and day. #}
+{% macro date_of(year, month, day) %}{{ return(adapter.dispatch('date_of')(year, month, day)) }}{% endmacro %}
+{% macro default__date_of(year, month, day) %}make_date({{ year }}, {{ month }}, {{ day }}){% endmacro %}
+
+{# The least and the greatest of several expressions, of those that are not NULL. #}
+{% macro least_known(expressions) %}{{ return(adapter.dispatch('least_known')(expressions)) }}{% endmacro %}
+{% macro default__least_known(expressions) %}least({{ expressions | join(', ') }}){% endmacro %}
+{% macro greatest_known(expressions) %}{{ return(adapter.dispatch('greatest_known')(expressions)) }}{% endmacro %}
+{% macro default__greatest_known(expressions) %}greatest({{ expressions | join(', ') }}){% endmacro %}
 
 {# Whole milliseconds since 1970 of an instant, rounded down (BIGINT). #}
 {% macro epoch_ms(instant) %}{{ return(adapter.dispatch('epoch_ms')(instant)) }}{% endmacro %}
@@ -38,18 +81,37 @@ end
 {# Milliseconds from one instant to another (BIGINT, C9). NULL if either is NULL. #}
 {% macro duration_ms(from_instant, to_instant) %}({{ epoch_ms(to_instant) }} - {{ epoch_ms(from_instant) }}){% endmacro %}
 
-{# In a select list: one row per part of a delimited text. #}
+{#
+  One row per part of a delimited text: `split_to_rows` in a select list, whose from clause ends in
+  `from_split` of the same text: engines that make no rows in a select list make them there.
+#}
 {% macro split_to_rows(text, delimiter) %}{{ return(adapter.dispatch('split_to_rows')(text, delimiter)) }}{% endmacro %}
 {% macro default__split_to_rows(text, delimiter) %}unnest(string_split({{ text }}, '{{ delimiter }}')){% endmacro %}
+{% macro from_split(text, delimiter) %}{{ return(adapter.dispatch('from_split')(text, delimiter)) }}{% endmacro %}
+{% macro default__from_split(text, delimiter) %}{% endmacro %}
+
+{# A part of a delimited text, the first is 1. #}
+{% macro text_part(text, delimiter, number) %}{{ return(adapter.dispatch('text_part')(text, delimiter, number)) }}{% endmacro %}
+{% macro default__text_part(text, delimiter, number) %}split_part({{ text }}, '{{ delimiter }}', {{ number }}){% endmacro %}
+
+{# A decimal as people write it: without the zeros that its type adds. #}
+{% macro number_text(number) %}{{ return(adapter.dispatch('number_text')(number)) }}{% endmacro %}
+{% macro default__number_text(number) -%}
+trim(trailing '.' from trim(trailing '0' from cast(cast({{ number }} as {{ decimal_type(10) }}) as {{ text_type() }})))
+{%- endmacro %}
 
 {#
-  Schemas are named as in marts.md, without the target's prefix. On Postgres the marts are built beside
-  those that readers see, which a swap of names replaces (orchestration/engines/postgres_publication.py).
+  Schemas are named as in marts.md, without the target's prefix. Where readers see the marts of the last
+  build while the next one is made, the latter has other names: Postgres renames them in the end
+  (orchestration/engines/postgres_publication.py), on Spark each build has names of its own.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{- custom_schema_name | trim if custom_schema_name else target.schema -}}
-    {%- if target.type == 'postgres' and custom_schema_name in ('core', 'reports') %}_next{% endif -%}
+    {%- if custom_schema_name in ('core', 'reports') -%}
+        {{- adapter.dispatch('marts_suffix')() -}}
+    {%- endif -%}
 {%- endmacro %}
+{% macro default__marts_suffix() %}{% endmacro %}
 
 {#
   After a table is made: what the planner is to know of it. Postgres learns it by itself a minute later, and
@@ -105,11 +167,14 @@ end
 {%- endmacro %}
 
 {#
-  In a select list: one row per day from the first to the last date, as timestamps. Postgres would count
-  in the time zone of the session, where a day may lack the hour at which it begins.
+  One row per day from the first to the last date, as timestamps or dates: `days_between` in a select list,
+  whose from clause ends in `from_days_between` of the same dates. Postgres would count in the time zone of
+  the session, where a day may lack the hour at which it begins.
 #}
 {% macro days_between(first_day, last_day) %}{{ return(adapter.dispatch('days_between')(first_day, last_day)) }}{% endmacro %}
 {% macro default__days_between(first_day, last_day) %}unnest(generate_series({{ first_day }}, {{ last_day }}, interval '1 day')){% endmacro %}
+{% macro from_days_between(first_day, last_day) %}{{ return(adapter.dispatch('from_days_between')(first_day, last_day)) }}{% endmacro %}
+{% macro default__from_days_between(first_day, last_day) %}{% endmacro %}
 
 {# An aggregate: texts joined by commas in the order of another column; NULLs are left out. #}
 {% macro joined_texts(text, position) %}{{ return(adapter.dispatch('joined_texts')(text, position)) }}{% endmacro %}
@@ -139,3 +204,22 @@ end
 {# An aggregate: the value of the row whose `order_by` is the greatest; neither of them is NULL. #}
 {% macro latest(value, order_by) %}{{ return(adapter.dispatch('latest')(value, order_by)) }}{% endmacro %}
 {% macro default__latest(value, order_by) %}max_by({{ value }}, {{ order_by }}){% endmacro %}
+
+{#
+  A select: the rows of `start`, and those that steps lead to from there, one after another. `position` is
+  the column that steps move, from their column `from` to their column `to`; `carried` is kept as it was
+  at the start. Ends on cycles: each row comes once.
+#}
+{% macro all_reached(start, steps, from, to, position, carried=none) %}{{ return(adapter.dispatch('all_reached')(start, steps, from, to, position, carried)) }}{% endmacro %}
+{% macro default__all_reached(start, steps, from, to, position, carried) -%}
+with recursive reached as (
+    select {{ carried ~ ', ' if carried }}{{ position }}
+    from {{ start }}
+    union distinct
+    select {{ 'reached.' ~ carried ~ ', ' if carried }}steps.{{ to }} as {{ position }}
+    from reached
+    inner join {{ steps }} as steps on reached.{{ position }} = steps.{{ from }}
+)
+
+select * from reached
+{%- endmacro %}

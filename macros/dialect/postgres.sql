@@ -6,6 +6,8 @@
 
 {% macro postgres__split_to_rows(text, delimiter) %}unnest(string_to_array({{ text }}, '{{ delimiter }}')){% endmacro %}
 
+{% macro postgres__marts_suffix() %}_next{% endmacro %}
+
 {% macro postgres__analyzed(relation) -%}
 {%- if config.get('materialized') in ('table', 'incremental') %}analyze {{ relation }}{% endif -%}
 {%- endmacro %}

@@ -4,6 +4,8 @@
 
 {% macro spark__instant_type() %}timestamp{% endmacro %}
 
+{% macro spark__text_type() %}string{% endmacro %}
+
 {% macro spark__local_date(instant, time_zone) %}cast(from_utc_timestamp({{ instant }}, {{ time_zone }}) as date){% endmacro %}
 
 {% macro spark__raw_midnight(day, time_zone) %}to_utc_timestamp(cast({{ day }} as timestamp), {{ time_zone }}){% endmacro %}
@@ -11,6 +13,8 @@
 {% macro spark__epoch_ms(instant) %}unix_millis({{ instant }}){% endmacro %}
 
 {% macro spark__split_to_rows(text, delimiter) %}explode(split({{ text }}, '{{ delimiter }}')){% endmacro %}
+
+{% macro spark__marts_suffix() %}_{{ env_var('SALES_REPORTS_DBT_BUILD', 'next') }}{% endmacro %}
 
 {% macro spark__trimmed(text) -%}
 trim(both ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000' from {{ text }})
@@ -23,4 +27,54 @@ trim(both ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u
 
 {% macro spark__without_case(text) %}lower(translate({{ text }}, '\u03A3\u0130', '\u03C3i')){% endmacro %}
 
+{#
+  The product of two decimals keeps no more than 38 digits, of which all but six stand before the point:
+  ten thousand millionths are multiplied as whole numbers.
+#}
+{% macro spark__money(amount, factor) -%}
+{%- set parts -%}
+cast({{ amount }} * 10000000000 as decimal(38, 0)) * cast({{ factor }} * 10000000000 as decimal(38, 0))
+{%- endset -%}
+case
+    when {{ factor }} is null
+        then cast(round({{ amount }}, 2) as decimal(38, 2))
+    when abs(cast({{ amount }} as double) * cast({{ factor }} as double)) < 1e17
+        then cast(round({{ parts }}, -18) * 0.00000000000000000001 as decimal(38, 2))
+    else try_cast(cast({{ amount }} as double) * cast({{ factor }} as double) as decimal(38, 2))
+end
+{%- endmacro %}
+
 {% macro spark__days_between(first_day, last_day) %}explode(sequence({{ first_day }}, {{ last_day }}, interval 1 day)){% endmacro %}
+
+{% macro spark__double_type() %}double{% endmacro %}
+
+{% macro spark__months_after(day, number) %}add_months({{ day }}, {{ number }}){% endmacro %}
+
+{# The difference of two dates is an interval. #}
+{% macro spark__days_from(first_day, day) %}datediff({{ day }}, {{ first_day }}){% endmacro %}
+
+{% macro spark__iso_weekday(day) %}(weekday({{ day }}) + 1){% endmacro %}
+
+{% macro spark__joined_texts(text, position) %}string_agg({{ text }}, ',') within group (order by {{ position }}){% endmacro %}
+
+{% macro spark__value_in_force(value, number, window) -%}
+case
+    when last_value(case when {{ number }} is not null then {{ value }} is not null end) ignore nulls over {{ window }}
+        then last_value({{ value }}) ignore nulls over {{ window }}
+end
+{%- endmacro %}
+
+{# A recursion cannot drop rows that it has had, so that each way says where it has been. #}
+{% macro spark__all_reached(start, steps, from, to, position, carried) -%}
+with recursive reached as (
+    select {{ carried ~ ', ' if carried }}{{ position }}, array({{ position }}) as passed
+    from {{ start }}
+    union all
+    select {{ 'reached.' ~ carried ~ ', ' if carried }}steps.{{ to }}, array_append(reached.passed, steps.{{ to }})
+    from reached
+    inner join {{ steps }} as steps on reached.{{ position }} = steps.{{ from }}
+    where not array_contains(reached.passed, steps.{{ to }})
+)
+
+select distinct {{ carried ~ ', ' if carried }}{{ position }} from reached
+{%- endmacro %}

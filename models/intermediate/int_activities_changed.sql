@@ -52,10 +52,10 @@ come_of_time as (
 records as (
     select object_type as record_type, record_id from changed_records
     where object_type in ('contact', 'company')
-    union
+    union distinct
     select 'deal' as record_type, deal_id as record_id from deals
     {%- for type, plural in {'contact': 'contacts', 'company': 'companies'}.items() %}
-    union
+    union distinct
     select '{{ type }}' as record_type, {{ plural }}.{{ type }}_id as record_id
     from {{ ref('stg_hubspot__' ~ plural) }} as {{ plural }}
     cross join settings
@@ -72,27 +72,27 @@ final as (
     select object_type as activity_type, record_id as activity_id
     from changed_records
     where object_type in ('call', 'meeting', 'task', 'email', 'note')
-    union
+    union distinct
     select associations.from_type as activity_type, associations.from_id as activity_id
     from associations
     inner join records
         on associations.to_type = records.record_type
         and associations.to_id = records.record_id
     where associations.from_type in ('call', 'meeting', 'task', 'email', 'note')
-    union
+    union distinct
     select associations.to_type as activity_type, associations.to_id as activity_id
     from associations
     inner join records
         on associations.from_type = records.record_type
         and associations.from_id = records.record_id
     where associations.to_type in ('call', 'meeting', 'task', 'email', 'note')
-    union
+    union distinct
     select activities.activity_type, activities.activity_id
     from activities
     inner join changed_records
         on changed_records.object_type = 'owner'
         and activities.owner_id = changed_records.record_id
-    union
+    union distinct
     select activity_type, activity_id from come_of_time
 )
 

@@ -17,7 +17,7 @@ final as (
     from activities
     cross join settings
     where
-        activities.is_archived is not true
+        activities.is_archived is distinct from true
         and activities.merged_into_id is null
         and activities.hard_deleted_at is null
         and (activities.created_at is null or activities.created_at < settings.run_ts)

@@ -12,7 +12,7 @@ final as (
     from {{ changed(ref('stg_hubspot__associations'), ['activity_type', 'activity_id'], columns=['from_type', 'from_id']) }}
     where from_type in ('call', 'meeting', 'task', 'email', 'note')
         and to_type in ('contact', 'company', 'deal')
-    union
+    union distinct
     select
         to_type as activity_type,
         to_id as activity_id,

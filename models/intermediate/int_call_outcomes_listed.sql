@@ -14,7 +14,7 @@ known as (
     select
         disposition_id as call_outcome_id,
         coalesce(label, '(Deleted outcome ' || disposition_id || ')') as call_outcome,
-        label is not null and is_deleted is not true as is_offered
+        label is not null and is_deleted is distinct from true as is_offered
     from dispositions
 ),
 

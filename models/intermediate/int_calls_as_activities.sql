@@ -34,7 +34,7 @@ final as (
         cast(null as bigint) as open_count,
         cast(null as bigint) as click_count,
         cast(null as bigint) as reply_count,
-        cast(null as varchar) as sent_via,
+        cast(null as {{ text_type() }}) as sent_via,
         calls.is_archived,
         calls.merged_into_id,
         calls.hard_deleted_at

@@ -28,8 +28,8 @@ final as (
     cross join settings
     where
         channels.channel_kind in ('LIVE_CHAT', 'FB_MESSENGER')
-        and threads.is_spam is not true
-        and threads.is_archived is not true
+        and threads.is_spam is distinct from true
+        and threads.is_archived is distinct from true
         and threads.merged_into_id is null
         and threads.hard_deleted_at is null
         and (threads.created_at is null or threads.created_at < settings.run_ts)

@@ -9,7 +9,7 @@ final as (
         to_id as deal_id
     from {{ changed(ref('stg_hubspot__associations'), 'contact_id', columns='from_id') }}
     where from_type = 'contact' and to_type = 'deal'
-    union
+    union distinct
     select
         to_id as contact_id,
         from_id as deal_id

@@ -20,7 +20,7 @@ typed as (
         -- An instant is the same however it was written.
         case
             when versions.property_name like 'hs_latest_sequence_%date'
-                then cast({{ epoch_ms('versions.instant_value') }} as varchar)
+                then cast({{ epoch_ms('versions.instant_value') }} as {{ text_type() }})
             else versions.value
         end as value
     from versions

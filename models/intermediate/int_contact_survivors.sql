@@ -1,8 +1,7 @@
 {{ config(materialized='view') }}
-{# The recursion ends on cycles too: union keeps each pair once. #}
 -- Every contact id whose history belongs to a contact of the population: its own, and those of all
 -- contacts merged into it, directly or through another one (P2).
-with recursive merged as (
+with merged as (
     select * from {{ ref('int_contacts_merged') }}
 ),
 
@@ -11,16 +10,10 @@ contacts as (
 ),
 
 followed as (
-    select
-        merged_contact_id as original_contact_id,
-        survivor_id
-    from merged
-    union
-    select
-        followed.original_contact_id,
-        merged.survivor_id
-    from followed
-    inner join merged on followed.survivor_id = merged.merged_contact_id
+    {{ all_reached(
+        start='merged', steps='merged', from='merged_contact_id', to='survivor_id',
+        position='survivor_id', carried='merged_contact_id'
+    ) | indent }}
 ),
 
 final as (
@@ -30,7 +23,7 @@ final as (
     from contacts
     union all
     select
-        followed.original_contact_id,
+        followed.merged_contact_id,
         contacts.contact_id
     from followed
     inner join contacts on followed.survivor_id = contacts.contact_id

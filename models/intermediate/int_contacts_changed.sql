@@ -1,8 +1,7 @@
-{# The recursion ends on cycles too: union keeps each pair once. #}
 -- The contacts that a night computes anew: those of which the source has changed anything since the
 -- build before, those of changed owners, deals, activities and chats, those to which time has come, and
 -- all that were merged into one another with them, as they share one history (P2).
-with recursive merged as (
+with merged as (
     select * from {{ ref('int_contacts_merged') }}
 ),
 
@@ -44,47 +43,47 @@ touched as (
     select record_id as contact_id
     from changed_records
     where object_type = 'contact'
-    union
+    union distinct
     select associations.from_id as contact_id
     from associations
     inner join records
         on associations.to_type = records.record_type
         and associations.to_id = records.record_id
     where associations.from_type = 'contact'
-    union
+    union distinct
     select associations.to_id as contact_id
     from associations
     inner join records
         on associations.from_type = records.record_type
         and associations.from_id = records.record_id
     where associations.to_type = 'contact'
-    union
+    union distinct
     select contacts.contact_id
     from contacts
     inner join changed_records
         on changed_records.object_type = 'owner'
         and contacts.owner_id = changed_records.record_id
-    union
+    union distinct
     select threads.contact_id
     from threads
     inner join changed_records
         on changed_records.object_type = 'conversation_thread'
         and threads.thread_id = changed_records.record_id
-    union
+    union distinct
     select threads.contact_id
     from threads
     cross join settings
     left join messages on threads.thread_id = messages.thread_id
     where threads.created_at between settings.follows_run_ts and settings.run_ts
         or messages.created_at between settings.follows_run_ts and settings.run_ts
-    union
+    union distinct
     select contacts.contact_id
     from contacts
     cross join settings
     where contacts.createdate between settings.follows_run_ts and settings.run_ts
         or contacts.created_at between settings.follows_run_ts and settings.run_ts
         or contacts.hs_sa_first_engagement_date between settings.follows_run_ts and settings.run_ts
-    union
+    union distinct
     select versions.contact_id
     from versions
     cross join settings
@@ -93,19 +92,15 @@ touched as (
 
 -- Up to those that others were merged into, and down again to all that were merged into these.
 survivors as (
-    select contact_id from touched
-    union
-    select merged.survivor_id as contact_id
-    from survivors
-    inner join merged on survivors.contact_id = merged.merged_contact_id
+    {{ all_reached(
+        start='touched', steps='merged', from='merged_contact_id', to='survivor_id', position='contact_id'
+    ) | indent }}
 ),
 
 relatives as (
-    select contact_id from survivors
-    union
-    select merged.merged_contact_id as contact_id
-    from relatives
-    inner join merged on relatives.contact_id = merged.survivor_id
+    {{ all_reached(
+        start='survivors', steps='merged', from='survivor_id', to='merged_contact_id', position='contact_id'
+    ) | indent }}
 ),
 
 final as (

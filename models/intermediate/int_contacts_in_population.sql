@@ -19,7 +19,7 @@ final as (
     from contacts
     cross join settings
     where
-        contacts.is_archived is not true
+        contacts.is_archived is distinct from true
         and contacts.hard_deleted_at is null
         and contacts.merged_into_id is null
         and (contacts.contact_created_at is null or contacts.contact_created_at < settings.run_ts)

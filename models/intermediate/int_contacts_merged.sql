@@ -8,7 +8,7 @@ listed as (
     select
         contact_id as survivor_id,
         {{ split_to_rows('hs_merged_object_ids', ';') }} as merged_contact_id
-    from contacts
+    from contacts {{ from_split('hs_merged_object_ids', ';') }}
     where hs_merged_object_ids is not null
 ),
 
@@ -17,7 +17,7 @@ pairs as (
         {{ trimmed('merged_contact_id') }} as merged_contact_id,
         survivor_id
     from listed
-    union
+    union distinct
     select
         contact_id as merged_contact_id,
         merged_into_id as survivor_id

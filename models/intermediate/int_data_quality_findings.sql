@@ -9,13 +9,13 @@ final as (
     select issue, table_name, column_name, record_id, deal_status
     from {{ ref('int_data_quality_deal_histories') }}
     union all
-    select issue, table_name, column_name, record_id, cast(null as varchar) as deal_status
+    select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status
     from {{ ref('int_data_quality_activities') }}
     union all
-    select issue, table_name, column_name, record_id, cast(null as varchar) as deal_status
+    select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status
     from {{ ref('int_data_quality_contacts') }}
     union all
-    select issue, table_name, column_name, record_id, cast(null as varchar) as deal_status
+    select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status
     from {{ ref('int_data_quality_rejects') }}
 )
 

@@ -14,7 +14,7 @@ values_by_column as (
     select
         table_name,
         case
-            when column_name = 'value' then split_part(reason, ' value of ', 2)
+            when column_name = 'value' then {{ text_part('reason', ' value of ', 2) }}
             else column_name
         end as column_name,
         record_id
@@ -25,8 +25,8 @@ final as (
     select
         'rejected_rows' as issue,
         table_name,
-        cast(null as varchar) as column_name,
-        coalesce(record_id || ' ', '') || '(row ' || offered_row_number || ')' as record_id
+        cast(null as {{ text_type() }}) as column_name,
+        coalesce(record_id || ' ', '') || '(row ' || cast(offered_row_number as {{ text_type() }}) || ')' as record_id
     from rejected_rows
     union all
     select

@@ -36,7 +36,9 @@ goals as (
 ),
 
 instants as (
-    select min(least(deal_created_at, closedate)) as first_at, max(greatest(deal_created_at, closedate)) as last_at
+    select
+        min({{ least_known(['deal_created_at', 'closedate']) }}) as first_at,
+        max({{ greatest_known(['deal_created_at', 'closedate']) }}) as last_at
     from deals
     union all
     select min(instant_value), max(instant_value) from close_dates
@@ -46,8 +48,8 @@ instants as (
     select min(assigned_at), max(assigned_at) from assignments
     union all
     select
-        min(least(activity_at, start_at, completed_at, created_at)),
-        max(greatest(activity_at, start_at, completed_at, created_at))
+        min({{ least_known(['activity_at', 'start_at', 'completed_at', 'created_at']) }}),
+        max({{ greatest_known(['activity_at', 'start_at', 'completed_at', 'created_at']) }})
     from activities
     union all
     select min(created_at), max(created_at) from chats
@@ -76,8 +78,8 @@ years as (
 
 final as (
     select
-        make_date(least(greatest(first_year, run_year - 50), run_year - 3), 1, 1) as first_day,
-        make_date(greatest(least(last_year, run_year + 50), run_year + 3), 12, 31) as last_day
+        {{ date_of('least(greatest(first_year, run_year - 50), run_year - 3)', 1, 1) }} as first_day,
+        {{ date_of('greatest(least(last_year, run_year + 50), run_year + 3)', 12, 31) }} as last_day
     from years
 )
 

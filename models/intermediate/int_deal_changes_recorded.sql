@@ -47,16 +47,16 @@ final as (
         'created' as category,
         'createdate' as property,
         cast(0 as bigint) as change_number,
-        cast(null as varchar) as old_value,
-        cast(null as varchar) as new_value,
-        cast(null as decimal(38, 2)) as delta_amount,
+        cast(null as {{ text_type() }}) as old_value,
+        cast(null as {{ text_type() }}) as new_value,
+        cast(null as {{ decimal_type(2) }}) as delta_amount,
         cast(null as date) as old_close_date,
         cast(null as date) as new_close_date,
-        cast(null as varchar) as version_status,
-        cast(null as varchar) as version_stage_pipeline_id,
-        cast(null as varchar) as version_stage_id,
-        cast(null as varchar) as source_type,
-        cast(null as varchar) as updated_by_user_id
+        cast(null as {{ text_type() }}) as version_status,
+        cast(null as {{ text_type() }}) as version_stage_pipeline_id,
+        cast(null as {{ text_type() }}) as version_stage_id,
+        cast(null as {{ text_type() }}) as source_type,
+        cast(null as {{ text_type() }}) as updated_by_user_id
     from deals
     union all
     select
@@ -122,8 +122,8 @@ final as (
         null,
         property_name,
         version_number,
-        cast(old_close_date as varchar),
-        cast(new_close_date as varchar),
+        cast(old_close_date as {{ text_type() }}),
+        cast(new_close_date as {{ text_type() }}),
         null,
         old_close_date,
         new_close_date,

@@ -1,6 +1,7 @@
 -- Every version that changes the amount, close date or pipeline of a deal, in its order: several at
 -- one timestamp are several rows (12j). Values before the creation only say how the deal began (H8).
 {{ config(materialized='view') }}
+{% set same_property = '(partition by deal_id, property_name order by version_number)' -%}
 with
 
 versions as (
@@ -50,12 +51,11 @@ seen as (
 compared as (
     select
         *,
-        lag(version_number) over same_property is null as is_first,
-        lag(text_value) over same_property as old_text_value,
-        lag(number_value) over same_property as old_number_value,
-        lag(instant_value) over same_property as old_instant_value
+        lag(version_number) over {{ same_property }} is null as is_first,
+        lag(text_value) over {{ same_property }} as old_text_value,
+        lag(number_value) over {{ same_property }} as old_number_value,
+        lag(instant_value) over {{ same_property }} as old_instant_value
     from seen
-    window same_property as (partition by deal_id, property_name order by version_number)
 ),
 
 final as (

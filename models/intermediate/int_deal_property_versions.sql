@@ -2,6 +2,9 @@
 -- (H10). A cleared value is NULL in all three. Equal neighbours stay. The one sort of all versions that
 -- there is: what follows takes their order and their place in the deal's life from here.
 {{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
+{% set versions_in_order -%}
+(partition by versions.deal_id, versions.property_name order by versions.changed_at, versions.version_sequence)
+{%- endset -%}
 with
 
 versions as (
@@ -27,9 +30,9 @@ numbered as (
     select
         versions.deal_id,
         versions.property_name,
-        row_number() over versions_in_order as version_number,
+        row_number() over {{ versions_in_order }} as version_number,
         versions.changed_at,
-        lead(versions.changed_at) over versions_in_order as next_changed_at,
+        lead(versions.changed_at) over {{ versions_in_order }} as next_changed_at,
         case
             when versions.property_name not in ('amount', 'closedate', 'hs_deal_stage_probability') then versions.value
         end as text_value,
@@ -44,10 +47,6 @@ numbered as (
     cross join settings
     where versions.changed_at < settings.run_ts
         and versions.property_name in ({{ deal_state_properties(quoted=true) }})
-    window versions_in_order as (
-        partition by versions.deal_id, versions.property_name
-        order by versions.changed_at, versions.version_sequence
-    )
 ),
 
 -- What happened before the creation only says how the deal began (H8). A first version also holds

@@ -1,6 +1,7 @@
 -- Every version that changes a deal's stage, or its outcome by a change of pipeline alone (12i), named
 -- as report 12 names it (12a, 12b). A deal that begins closed was won or lost at its creation (12c).
 {{ config(materialized='view') }}
+{% set entries_in_order = '(partition by deal_id order by entry_number)' -%}
 with
 
 entries as (
@@ -28,14 +29,13 @@ resolved as (
 compared as (
     select
         *,
-        lag(pipeline_id) over entries_in_order as old_pipeline_id,
-        lag(stage_id) over entries_in_order as old_stage_id,
-        lag(stage_pipeline_id) over entries_in_order as old_stage_pipeline_id,
-        lag(stage_class) over entries_in_order as old_stage_class,
-        lag(stage_position) over entries_in_order as old_stage_position,
-        lag(deal_status) over entries_in_order as old_deal_status
+        lag(pipeline_id) over {{ entries_in_order }} as old_pipeline_id,
+        lag(stage_id) over {{ entries_in_order }} as old_stage_id,
+        lag(stage_pipeline_id) over {{ entries_in_order }} as old_stage_pipeline_id,
+        lag(stage_class) over {{ entries_in_order }} as old_stage_class,
+        lag(stage_position) over {{ entries_in_order }} as old_stage_position,
+        lag(deal_status) over {{ entries_in_order }} as old_deal_status
     from resolved
-    window entries_in_order as (partition by deal_id order by entry_number)
 ),
 
 changes as (

@@ -3,6 +3,11 @@
 -- the creation (H3, H5, H8). The pipeline that goes with a version is the last one up to its
 -- timestamp, so it is applied before the stages of its own timestamp.
 {{ config(materialized='incremental', incremental_strategy='by_key', unique_key='deal_id') }}
+{% set versions_in_order = '(partition by deal_id order by version_number)' -%}
+{% set events_in_order = '(partition by deal_id order by entered_at, is_stage, stage_number)' -%}
+{% set events_so_far -%}
+(partition by deal_id order by entered_at, is_stage, stage_number rows between unbounded preceding and current row)
+{%- endset -%}
 with
 
 deals as (
@@ -52,12 +57,11 @@ stages as (
 observed_pipelines as (
     select
         *,
-        lag(version_number) over versions_in_order is null as is_first,
-        lag(text_value) over versions_in_order as previous_pipeline_id
+        lag(version_number) over {{ versions_in_order }} is null as is_first,
+        lag(text_value) over {{ versions_in_order }} as previous_pipeline_id
     from versions
     where property_name = 'pipeline'
         and valid_from is not null
-    window versions_in_order as (partition by deal_id order by version_number)
 ),
 
 pipelines as (
@@ -107,16 +111,10 @@ carried as (
         stage_number,
         source_type,
         updated_by_user_id,
-        {{ value_in_force('stage_id', 'stage_number', 'events_so_far') }} as stage_id,
-        {{ value_in_force('pipeline_id', 'pipeline_number', 'events_so_far') }} as pipeline_id,
-        lead(entered_at) over events_in_order as next_entered_at
+        {{ value_in_force('stage_id', 'stage_number', events_so_far) }} as stage_id,
+        {{ value_in_force('pipeline_id', 'pipeline_number', events_so_far) }} as pipeline_id,
+        lead(entered_at) over {{ events_in_order }} as next_entered_at
     from events
-    window events_in_order as (partition by deal_id order by entered_at, is_stage, stage_number),
-    events_so_far as (
-        partition by deal_id
-        order by entered_at, is_stage, stage_number
-        rows between unbounded preceding and current row
-    )
 ),
 
 final as (

@@ -2,6 +2,8 @@
 -- property without any version has none here (H5). Gaps in the history (H4) begin and end stretches too.
 {{ config(materialized='view') }}
 {% set gap_properties = ['dealstage', 'pipeline', 'amount', 'hs_manual_forecast_category'] -%}
+{% set instants_so_far = '(partition by deal_id order by valid_from rows between unbounded preceding and current row)' -%}
+{% set instants_in_order = '(partition by deal_id order by valid_from)' -%}
 with
 
 deals as (
@@ -66,35 +68,31 @@ carried as (
         valid_from,
         has_gap_change,
         {%- for property in deal_state_properties() %}
-        {{ value_in_force(property, property ~ '_number', 'instants_so_far') }} as {{ property }},
+        {{ value_in_force(property, property ~ '_number', instants_so_far) }} as {{ property }},
         {%- endfor %}
         {%- for property in gap_properties %}
-        sum({{ property }}_gap_change) over instants_so_far > 0 as is_{{ property }}_unknown{{ ',' if not loop.last }}
+        sum({{ property }}_gap_change) over {{ instants_so_far }} > 0 as is_{{ property }}_unknown{{ ',' if not loop.last }}
         {%- endfor %}
     from instants
-    window instants_so_far as (
-        partition by deal_id order by valid_from rows between unbounded preceding and current row
-    )
 ),
 
 compared as (
     select
         *,
         {%- for property in deal_state_properties() %}
-        lag({{ property }}) over instants_in_order as previous_{{ property }},
+        lag({{ property }}) over {{ instants_in_order }} as previous_{{ property }},
         {%- endfor %}
-        lag(valid_from) over instants_in_order as previous_valid_from
+        lag(valid_from) over {{ instants_in_order }} as previous_valid_from
     from carried
-    window instants_in_order as (partition by deal_id order by valid_from)
 ),
 
 -- A version that says the same again changes nothing.
 final as (
     select
         deal_id,
-        row_number() over changes_in_order as state_number,
+        row_number() over {{ instants_in_order }} as state_number,
         valid_from,
-        lead(valid_from) over changes_in_order as valid_to
+        lead(valid_from) over {{ instants_in_order }} as valid_to
         {%- for property in deal_state_properties() %},
         {{ property }}
         {%- endfor %}
@@ -107,7 +105,6 @@ final as (
         {%- for property in deal_state_properties() %}
         or {{ property }} is distinct from previous_{{ property }}
         {%- endfor %}
-    window changes_in_order as (partition by deal_id order by valid_from)
 )
 
 select * from final

@@ -30,42 +30,42 @@ final as (
     select record_id as deal_id
     from records
     where object_type = 'deal'
-    union
+    union distinct
     select deals.deal_id
     from deals
     inner join records on deals.owner_id = records.record_id
     where records.object_type = 'owner'
-    union
+    union distinct
     -- Created in the future, until now.
     select deals.deal_id
     from deals
     inner join settings
         on coalesce(deals.createdate, deals.hs_createdate, deals.created_at)
         between settings.follows_run_ts and settings.run_ts
-    union
+    union distinct
     select versions.deal_id
     from versions
     inner join settings on versions.changed_at between settings.follows_run_ts and settings.run_ts
-    union
+    union distinct
     select gaps.object_id
     from gaps
     inner join settings
         on gaps.gap_from between settings.follows_run_ts and settings.run_ts
         or gaps.gap_to between settings.follows_run_ts and settings.run_ts
-    union
+    union distinct
     -- A close day has passed since then: it may have lapsed (12f, 14). It ends at a midnight that is at most two
     -- days after any of its instants.
     select deals.deal_id
     from deals
     inner join settings
-        on deals.closedate between settings.follows_run_ts - interval '2 days' and settings.run_ts
-    union
+        on deals.closedate between {{ shifted('settings.follows_run_ts', -48, 'hour') }} and settings.run_ts
+    union distinct
     select versions.deal_id
     from versions
     inner join settings
-        on versions.instant_value between settings.follows_run_ts - interval '2 days' and settings.run_ts
+        on versions.instant_value between {{ shifted('settings.follows_run_ts', -48, 'hour') }} and settings.run_ts
     where versions.property_name = 'closedate'
-    union
+    union distinct
     -- With a month a new period begins, in which every deal may stand (14b), and with a year the calendar moves.
     select deals.deal_id
     from deals

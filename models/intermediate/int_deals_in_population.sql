@@ -52,7 +52,7 @@ final as (
     select dated.*
     from dated
     cross join settings
-    where dated.is_archived is not true
+    where dated.is_archived is distinct from true
         and dated.hard_deleted_at is null
         and dated.merged_into_id is null
         and (dated.deal_created_at is null or dated.deal_created_at < settings.run_ts)

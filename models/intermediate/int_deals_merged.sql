@@ -10,7 +10,7 @@ listed as (
     select
         deal_id as survivor_id,
         {{ split_to_rows('hs_merged_object_ids', ';') }} as merged_deal_id
-    from deals
+    from deals {{ from_split('hs_merged_object_ids', ';') }}
     where hs_merged_object_ids is not null
 ),
 
@@ -19,7 +19,7 @@ pairs as (
         {{ trimmed('merged_deal_id') }} as merged_deal_id,
         survivor_id
     from listed
-    union
+    union distinct
     select
         deal_id as merged_deal_id,
         merged_into_id as survivor_id

@@ -1,6 +1,7 @@
 -- Goal slices with the local days they mean (18): start and end are instants that stand for calendar
 -- days and are not shifted; an end at 00:00 is exclusive, any other is the last day. Slices that
 -- report 18 leaves out stay here with the reason.
+{% set end_date = local_date('targets.hs_end_datetime', "'UTC'") -%}
 with
 
 targets as (
@@ -32,10 +33,12 @@ dated as (
         targets.*,
         coalesce(targets.hs_group_correlation_uuid, targets.goal_target_id) as goal_id,
         {{ local_date('targets.hs_start_datetime', "'UTC'") }} as period_start,
-        {{ local_date("targets.hs_end_datetime - interval '1 microsecond'", "'UTC'") }} + 1 as period_end
+        -- An end at 00:00 is exclusive.
+        {{ days_after(end_date, 'case when targets.hs_end_datetime = ' ~ raw_midnight(end_date, "'UTC'") ~ ' then 0 else 1 end') }}
+            as period_end
     from targets
     cross join settings
-    where targets.is_archived is not true
+    where targets.is_archived is distinct from true
         and targets.hard_deleted_at is null
         and targets.merged_into_id is null
         and (targets.created_at is null or targets.created_at < settings.run_ts)

@@ -8,7 +8,7 @@ with users as (
 named_owners as (
     {% for table in ['calls', 'meetings', 'tasks', 'emails', 'notes', 'communications', 'contacts', 'companies', 'leads'] -%}
     select owner_id from {{ ref('stg_hubspot__' ~ table) }}
-    union
+    union distinct
     {% endfor -%}
     select value as owner_id
     from {{ ref('stg_hubspot__contact_property_history') }}
@@ -19,7 +19,7 @@ named_users as (
     select substr(assigned_to, 3) as user_id
     from {{ ref('stg_hubspot__conversation_threads') }}
     where assigned_to like 'A-%'
-    union
+    union distinct
     select hs_assignee_user_id as user_id
     from {{ ref('stg_hubspot__goal_targets') }}
 ),
@@ -27,7 +27,7 @@ named_users as (
 final as (
     select
         owner_id,
-        cast(null as varchar) as user_id
+        cast(null as {{ text_type() }}) as user_id
     from named_owners
     where owner_id is not null
     union all

@@ -12,7 +12,7 @@ owner_teams as (
 
 named as (
     select owner_id, user_id from {{ ref('int_owner_ids_in_activities') }}
-    union
+    union distinct
     select owner_id, null as user_id from {{ ref('int_owner_ids_in_deals') }}
 ),
 

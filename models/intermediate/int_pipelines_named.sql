@@ -8,17 +8,22 @@ pipelines as (
 
 named as (
     select pipeline_id from {{ ref('stg_hubspot__deals') }} where pipeline_id is not null
-    union
+    union distinct
     select value as pipeline_id
     from {{ ref('stg_hubspot__deal_property_history') }}
     where property_name = 'pipeline'
         and value is not null
-    union
+    union distinct
     select pipeline_id from {{ ref('stg_hubspot__pipeline_stages') }} where object_type = 'deal'
-    union
+    union distinct
     select pipeline_id from {{ ref('stg_hubspot__stored_snapshots') }} where pipeline_id not in ('none', 'unknown')
-    except
-    select pipeline_id from pipelines
+),
+
+unknown as (
+    select named.pipeline_id
+    from named
+    left join pipelines on named.pipeline_id = pipelines.pipeline_id
+    where pipelines.pipeline_id is null
 ),
 
 final as (
@@ -31,7 +36,7 @@ final as (
     from pipelines
     union all
     select pipeline_id, '(Deleted pipeline ' || pipeline_id || ')', null, true, false
-    from named
+    from unknown
     union all
     select 'none', '(No pipeline)', null, false, true
 )

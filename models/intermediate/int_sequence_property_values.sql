@@ -23,7 +23,7 @@ present as (
     select
         contact_id,
         'hs_latest_sequence_{{ property }}_date' as property_name,
-        cast(null as varchar) as value,
+        cast(null as {{ text_type() }}) as value,
         hs_latest_sequence_{{ property }}_date as instant_value
     from contacts
     where hs_latest_sequence_{{ property }}_date is not null

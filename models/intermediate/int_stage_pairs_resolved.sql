@@ -25,14 +25,14 @@ stages as (
 pairs as (
     select pipeline_id, stage_id
     from entries
-    union
+    union distinct
     select pipeline_id, stage_id
     from stages_before_creation
-    union
+    union distinct
     select pipeline_id, stage_id
     from stored_snapshots
     where stage_id <> 'unknown'
-    union
+    union distinct
     select coalesce(pipeline_id, 'none') as pipeline_id, coalesce(stage_id, 'none') as stage_id
     from deals
 ),

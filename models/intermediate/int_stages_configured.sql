@@ -42,7 +42,7 @@ final as (
                 partition by pipeline_id, is_step order by display_order, {{ code_points('stage_id') }}
             )
             when stage_class = 'won' and not is_archived
-                then count(*) filter (where is_step) over (partition by pipeline_id) + 1
+                then count(case when is_step then 1 end) over (partition by pipeline_id) + 1
         end as stage_position,
         probability,
         display_order,

@@ -1,19 +1,23 @@
-{# The recursion ends on cycles: union keeps each pair once. #}
 -- Teams with their names (P6, K2) and their place in the tree: a team whose parent is unknown, or
 -- that is its own ancestor, stands at the top (27.2).
-with recursive
+with
 
 teams as (
     select * from {{ ref('stg_hubspot__teams') }}
 ),
 
 -- Teams that owners and goals name and the account does not have.
-unknown as (
+named as (
     select team_id from {{ ref('stg_hubspot__owner_teams') }}
-    union
+    union distinct
     select hs_assignee_team_id as team_id from {{ ref('stg_hubspot__goal_targets') }} where hs_assignee_team_id is not null
-    except
-    select team_id from teams
+),
+
+unknown as (
+    select named.team_id
+    from named
+    left join teams on named.team_id = teams.team_id
+    where teams.team_id is null
 ),
 
 parents as (
@@ -25,12 +29,10 @@ parents as (
 ),
 
 ancestors as (
-    select team_id, ancestor_team_id
-    from parents
-    union
-    select ancestors.team_id, parents.ancestor_team_id
-    from ancestors
-    inner join parents on ancestors.ancestor_team_id = parents.team_id
+    {{ all_reached(
+        start='parents', steps='parents', from='team_id', to='ancestor_team_id',
+        position='ancestor_team_id', carried='team_id'
+    ) | indent }}
 ),
 
 cycles as (

@@ -17,8 +17,8 @@ final as (
         team_id,
         team_name,
         count(*) as chat_count,
-        count(*) filter (where not is_closed) as open_count,
-        count(*) filter (where is_closed) as closed_count
+        count(case when not is_closed then 1 end) as open_count,
+        count(case when is_closed then 1 end) as closed_count
     from chats
     where created_date is not null
         and not exists (select 1 from missing_inputs where report = 'rpt_chats')

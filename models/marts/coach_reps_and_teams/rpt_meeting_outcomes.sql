@@ -19,10 +19,10 @@ final as (
         team_id,
         team_name,
         count(*) as meeting_count,
-        count(*) filter (where is_completed) as completed_count,
-        count(*) filter (where outcome_id = 'NO_SHOW') as no_show_count,
-        count(*) filter (where outcome_id = 'CANCELED') as canceled_count,
-        count(*) filter (where is_past_without_outcome) as past_without_outcome_count
+        count(case when is_completed then 1 end) as completed_count,
+        count(case when outcome_id = 'NO_SHOW' then 1 end) as no_show_count,
+        count(case when outcome_id = 'CANCELED' then 1 end) as canceled_count,
+        count(case when is_past_without_outcome then 1 end) as past_without_outcome_count
     from meetings
     where start_date is not null
         and not exists (select 1 from missing_inputs where report = 'rpt_meeting_outcomes')

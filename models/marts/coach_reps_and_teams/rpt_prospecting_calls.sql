@@ -17,7 +17,7 @@ final as (
         team_id,
         team_name,
         count(*) as call_count,
-        count(*) filter (where is_connected) as connected_count,
+        count(case when is_connected then 1 end) as connected_count,
         count(duration_ms) as timed_call_count,
         cast(coalesce(sum(duration_ms), 0) as bigint) as talk_time_ms,
         cast(1 as bigint) as active_day_count

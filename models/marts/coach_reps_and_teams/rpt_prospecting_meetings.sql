@@ -27,11 +27,11 @@ final as (
         team_id,
         team_name,
         count(*) as booked_count,
-        count(*) filter (where ending = 'held') as held_count,
-        count(*) filter (where ending = 'no_show') as no_show_count,
-        count(*) filter (where ending = 'canceled') as canceled_count,
-        count(*) filter (where ending = 'rescheduled') as rescheduled_count,
-        count(*) filter (where ending = 'pending') as pending_count,
+        count(case when ending = 'held' then 1 end) as held_count,
+        count(case when ending = 'no_show' then 1 end) as no_show_count,
+        count(case when ending = 'canceled' then 1 end) as canceled_count,
+        count(case when ending = 'rescheduled' then 1 end) as rescheduled_count,
+        count(case when ending = 'pending' then 1 end) as pending_count,
         cast(coalesce(sum({{ duration_ms('created_at', 'start_at') }}), 0) as bigint) as lead_time_ms
     from meetings
     where created_date is not null

@@ -16,9 +16,9 @@ final as (
         team_id,
         team_name,
         count(*) as created_count,
-        count(*) filter (where is_completed) as completed_count,
-        count(*) filter (where is_overdue) as overdue_count,
-        count(*) filter (where is_completed_late) as completed_late_count,
+        count(case when is_completed then 1 end) as completed_count,
+        count(case when is_overdue then 1 end) as overdue_count,
+        count(case when is_completed_late then 1 end) as completed_late_count,
         count(completed_at) as timed_completed_count,
         cast(coalesce(sum({{ duration_ms('created_at', 'completed_at') }}), 0) as bigint)
             as time_to_complete_ms

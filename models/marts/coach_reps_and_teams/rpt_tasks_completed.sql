@@ -17,7 +17,7 @@ final as (
         team_id,
         team_name,
         count(*) as task_count,
-        count(*) filter (where is_overdue) as overdue_count
+        count(case when is_overdue then 1 end) as overdue_count
     from tasks
     where created_date is not null
         and not exists (select 1 from missing_inputs where report = 'rpt_tasks_completed')

@@ -28,8 +28,8 @@ final as (
         count(distinct visits.deal_id) as deal_count,
         count(*) as visit_count,
         cast(sum(visits.duration_ms) as bigint) as total_time_ms,
-        cast(coalesce(sum(visits.duration_ms) filter (where visits.is_latest_to_stage), 0) as bigint) as latest_time_ms,
-        count(*) filter (where visits.is_last_visit) as still_in_stage_count
+        cast(coalesce(sum(case when visits.is_latest_to_stage then visits.duration_ms end), 0) as bigint) as latest_time_ms,
+        count(case when visits.is_last_visit then 1 end) as still_in_stage_count
     from visits
     inner join deals on visits.deal_id = deals.deal_id
     where deals.close_date is not null

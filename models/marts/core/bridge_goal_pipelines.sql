@@ -14,7 +14,7 @@ named as (
         period_start,
         period_end,
         {{ split_to_rows('pipeline_ids', ';') }} as pipeline_id
-    from goals
+    from goals {{ from_split('pipeline_ids', ';') }}
     where pipeline_ids is not null
 ),
 

@@ -16,19 +16,19 @@ settings as (
 minutes as (
     select
         weekday,
-        cast(split_part(opens, ':', 1) as integer) * 60 + cast(split_part(opens, ':', 2) as integer) as opens_minute,
-        cast(split_part(closes, ':', 1) as integer) * 60 + cast(split_part(closes, ':', 2) as integer) as closes_minute
+        cast({{ text_part('opens', ':', 1) }} as integer) * 60 + cast({{ text_part('opens', ':', 2) }} as integer) as opens_minute,
+        cast({{ text_part('closes', ':', 1) }} as integer) * 60 + cast({{ text_part('closes', ':', 2) }} as integer) as closes_minute
     from hours
 ),
 
 opened as (
     select
         dates.date_day,
-        {{ raw_midnight("(dates.date_day + minutes.opens_minute * interval '1 minute')", 'settings.time_zone') }} as opens_at,
-        {{ raw_midnight("(dates.date_day + minutes.closes_minute * interval '1 minute')", 'settings.time_zone') }} as closes_at
+        {{ raw_midnight(shifted('cast(dates.date_day as timestamp)', 'minutes.opens_minute', 'minute'), 'settings.time_zone') }} as opens_at,
+        {{ raw_midnight(shifted('cast(dates.date_day as timestamp)', 'minutes.closes_minute', 'minute'), 'settings.time_zone') }} as closes_at
     from dates
     cross join settings
-    left join minutes on extract(isodow from dates.date_day) = minutes.weekday
+    left join minutes on {{ iso_weekday('dates.date_day') }} = minutes.weekday
 ),
 
 measured as (

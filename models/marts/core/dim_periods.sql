@@ -17,7 +17,7 @@ periods as (
     select
         '{{ grain }}' as period_grain,
         {{ first_day }} as period_start,
-        cast({{ first_day }} + interval '{{ months }} months' as date) as period_end
+        {{ months_after(first_day, months) }} as period_end
     from dates
     group by {{ first_day }}
     {{ 'union all' if not loop.last }}

@@ -31,7 +31,7 @@ newest_day as (
         settings.run_date,
         coalesce(
             (select max(stored_days.snapshot_date) from stored_days),
-            settings.run_date - 2
+            {{ days_after('settings.run_date', -2) }}
         ) as snapshot_date
     from settings
 ),
@@ -39,7 +39,7 @@ newest_day as (
 days as (
     select
         dates.date_day as snapshot_date,
-        settings.run_date - dates.date_day as age,
+        {{ days_from('dates.date_day', 'settings.run_date') }} as age,
         lead(dates.week_start) over (order by dates.date_day) <> dates.week_start as ends_week,
         lead(dates.month_start) over (order by dates.date_day) <> dates.month_start as ends_month
     from dates

@@ -40,8 +40,8 @@ auto_close_dates as (
     from recorded
     inner join closings
         on recorded.deal_id = closings.deal_id
-        and recorded.changed_at >= closings.closed_at - interval '1 minute'
-        and recorded.changed_at <= closings.closed_at + interval '1 minute'
+        and recorded.changed_at >= {{ shifted('closings.closed_at', -1, 'minute') }}
+        and recorded.changed_at <= {{ shifted('closings.closed_at', 1, 'minute') }}
     where recorded.property = 'closedate'
     group by recorded.deal_id, recorded.change_number
 ),
@@ -52,8 +52,8 @@ first_close_dates as (
     from recorded
     inner join states
         on recorded.deal_id = states.deal_id
-        and states.valid_from < recorded.changed_at + interval '24 hours'
-        and (states.valid_to is null or states.valid_to >= recorded.changed_at + interval '24 hours')
+        and states.valid_from < {{ shifted('recorded.changed_at', 24, 'hour') }}
+        and (states.valid_to is null or states.valid_to >= {{ shifted('recorded.changed_at', 24, 'hour') }})
     where recorded.category = 'created'
 ),
 
@@ -99,7 +99,7 @@ changes as (
         old_value,
         new_value,
         delta_amount,
-        cast(new_close_date - old_close_date as bigint) as delta_days,
+        cast({{ days_from('old_close_date', 'new_close_date') }} as bigint) as delta_days,
         case change_category
             when 'close_date_pushed' then old_close_date
             when 'close_date_pulled' then new_close_date
@@ -118,12 +118,12 @@ changes as (
     -- millisecond before, so that it falls on that day (12f).
     select
         states.deal_id,
-        dates.ends_at - interval '1 millisecond',
+        {{ shifted('dates.ends_at', -1, 'millisecond') }},
         'lapsed',
         'closedate',
         states.state_number,
-        cast(states.close_date as varchar),
-        cast(states.close_date as varchar),
+        cast(states.close_date as {{ text_type() }}),
+        cast(states.close_date as {{ text_type() }}),
         null,
         null,
         states.close_date,
@@ -146,14 +146,14 @@ dated as (
     select
         changes.*,
         {{ local_date('changes.changed_at', 'settings.time_zone') }} as changed_date,
-        changes.deal_id || '-' || cast({{ epoch_ms('changes.changed_at') }} as varchar) as change_set_id
+        changes.deal_id || '-' || cast({{ epoch_ms('changes.changed_at') }} as {{ text_type() }}) as change_set_id
     from changes
     cross join settings
 ),
 
 final as (
     select
-        dated.change_set_id || '-' || dated.category || '-' || cast(dated.change_number as varchar)
+        dated.change_set_id || '-' || dated.category || '-' || cast(dated.change_number as {{ text_type() }})
             as change_id,
         dated.deal_id,
         dated.changed_at,

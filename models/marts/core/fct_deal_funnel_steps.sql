@@ -6,7 +6,7 @@
 ) }}
 with
 
-deals as (
+all_deals as (
     select * from {{ changed(ref('fct_deals'), 'deal_id') }}
 ),
 
@@ -15,7 +15,7 @@ steps as (
 ),
 
 deal_steps as (
-    {{ deal_funnel('steps', 'deals') | indent(4) }}
+    {{ deal_funnel('steps', 'all_deals') | indent(4) }}
 ),
 
 final as (
@@ -40,11 +40,11 @@ final as (
         deal_steps.is_lost_here,
         deal_steps.is_open_here,
         deal_steps.is_current_here,
-        cast(deal_steps.entered_amount as decimal(38, 2)) as entered_amount,
+        cast(deal_steps.entered_amount as {{ decimal_type(2) }}) as entered_amount,
         cast(deal_steps.time_in_stage_ms as bigint) as time_in_stage_ms,
         deal_steps.is_timed
     from deal_steps
-    inner join deals on deal_steps.deal_id = deals.deal_id
+    inner join all_deals as deals on deal_steps.deal_id = deals.deal_id
 )
 
 select * from final

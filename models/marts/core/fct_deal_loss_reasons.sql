@@ -9,7 +9,7 @@ parts as (
     select
         deal_id,
         {{ split_to_rows('loss_reason', ';') }} as part
-    from lost_deals
+    from lost_deals {{ from_split('loss_reason', ';') }}
 ),
 
 spelled_reasons as (

@@ -32,7 +32,7 @@ final as (
         {%- for measure in deal_push_rate_counts() %}
         cast(pushed_deals.{{ measure }} as bigint) as {{ measure }},
         {%- endfor %}
-        cast(pushed_deals.pushed_amount as decimal(38, 2)) as pushed_amount
+        cast(pushed_deals.pushed_amount as {{ decimal_type(2) }}) as pushed_amount
     from pushed_deals
     inner join periods on pushed_deals.window_id = periods.period_id
     inner join stages

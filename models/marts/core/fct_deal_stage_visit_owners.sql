@@ -39,8 +39,8 @@ parts as (
         ended_visits.deal_id,
         ended_visits.visit_number,
         holdings.owner_id,
-        greatest(ended_visits.entered_at, holdings.held_from) as part_from,
-        least(ended_visits.left_at, holdings.held_to) as part_to,
+        {{ greatest_known(['ended_visits.entered_at', 'holdings.held_from']) }} as part_from,
+        {{ least_known(['ended_visits.left_at', 'holdings.held_to']) }} as part_to,
         coalesce(holdings.held_to, ended_visits.left_at) >= ended_visits.left_at as is_last_owner
     from ended_visits
     inner join holdings on ended_visits.deal_id = holdings.deal_id

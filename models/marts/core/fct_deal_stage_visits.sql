@@ -6,6 +6,8 @@
     unique_key='deal_id',
     post_hook="{{ visits_to_now(this) if is_in_a_night() else '' }}",
 ) }}
+{% set entries_in_order = '(partition by entries.deal_id order by entries.entry_number)' -%}
+{% set visits_in_order = '(partition by deal_id order by entry_number)' -%}
 with
 
 entries as (
@@ -39,23 +41,22 @@ placed as (
         stages.stage_label,
         stages.stage_class,
         stages.stage_position,
-        lag(entries.stage_id) over entries_in_order as previous_stage_id,
-        lag(stages.stage_pipeline_id) over entries_in_order as previous_pipeline_id
+        lag(entries.stage_id) over {{ entries_in_order }} as previous_stage_id,
+        lag(stages.stage_pipeline_id) over {{ entries_in_order }} as previous_pipeline_id
     from entries
     inner join histories on entries.deal_id = histories.deal_id
     inner join stages
         on entries.pipeline_id = stages.pipeline_id
         and entries.stage_id = stages.stage_id
     where entries.entered_at >= histories.first_stage_at
-    window entries_in_order as (partition by entries.deal_id order by entries.entry_number)
 ),
 
 visits as (
     select
         *,
-        row_number() over visits_in_order as visit_number,
-        lead(entered_at) over visits_in_order as exited_at,
-        lead(entry_number) over visits_in_order is null as is_last_visit,
+        row_number() over {{ visits_in_order }} as visit_number,
+        lead(entered_at) over {{ visits_in_order }} as exited_at,
+        lead(entry_number) over {{ visits_in_order }} is null as is_last_visit,
         lead(entry_number) over (
             partition by deal_id, stage_pipeline_id, stage_id order by entry_number
         ) is null as is_latest_to_stage
@@ -63,7 +64,6 @@ visits as (
     where previous_stage_id is null
         or stage_id <> previous_stage_id
         or stage_pipeline_id <> previous_pipeline_id
-    window visits_in_order as (partition by deal_id order by entry_number)
 ),
 
 final as (

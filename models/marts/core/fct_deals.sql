@@ -84,7 +84,7 @@ final as (
         deals.weighted_amount,
         deals.weighted_amount_by_stage,
         coalesce(deals.hs_manual_forecast_category, '(No category)') as forecast_category,
-        cast(deals.forecast_amount as decimal(38, 2)) as forecast_amount,
+        cast(deals.forecast_amount as {{ decimal_type(2) }}) as forecast_amount,
         deals.has_forecast_conflict,
         coalesce(deals.hs_analytics_source, '(No source)') as source,
         deals.hs_analytics_source_data_1 as source_detail,

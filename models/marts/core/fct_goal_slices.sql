@@ -29,7 +29,7 @@ final as (
         team_name,
         period_start,
         period_end,
-        cast(sum(target_amount) as decimal(38, 2)) as target_amount,
+        cast(sum(target_amount) as {{ decimal_type(2) }}) as target_amount,
         max(elapsed_share) as elapsed_share,
         max(case when is_team_rollup then 1 else 0 end) = 1 as is_team_rollup,
         max(case when pipeline_ids is null then 1 else 0 end) = 1 as is_of_all_pipelines

@@ -59,7 +59,7 @@ final as (
             when assigned.period_end > assigned.period_start
                 then cast(
                     least(greatest({{ duration_ms('assigned.starts_at', 'assigned.run_ts') }}, 0), {{ duration_ms('assigned.starts_at', 'assigned.ends_at') }})
-                    as double precision
+                    as {{ double_type() }}
                 ) / {{ duration_ms('assigned.starts_at', 'assigned.ends_at') }}
         end as elapsed_share,
         -- Whoever was deactivated has no targets for slices that begin later (18c).

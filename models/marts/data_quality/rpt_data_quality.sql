@@ -66,7 +66,7 @@ final as (
         issue,
         'warning' as severity,
         cast(0 as bigint) as row_count,
-        cast(null as varchar) as sample_ids
+        cast(null as {{ text_type() }}) as sample_ids
     from missing_inputs
 )
 

@@ -20,7 +20,7 @@ final as (
         deals.pipeline_id,
         deals.pipeline_label,
         count(*) as deal_count,
-        cast(sum(lines.amount) as decimal(38, 2)) as amount
+        cast(sum(lines.amount) as {{ decimal_type(2) }}) as amount
     from lines
     inner join deals on lines.deal_id = deals.deal_id
     group by

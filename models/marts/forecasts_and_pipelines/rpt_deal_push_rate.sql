@@ -23,7 +23,7 @@ final as (
         {%- for measure in deal_push_rate_counts() %}
         cast(sum(pushes.{{ measure }}) as bigint) as {{ measure }},
         {%- endfor %}
-        cast(sum(pushes.pushed_amount) as decimal(38, 2)) as pushed_amount
+        cast(sum(pushes.pushed_amount) as {{ decimal_type(2) }}) as pushed_amount
     from pushes
     inner join deals on pushes.deal_id = deals.deal_id
     group by

@@ -21,10 +21,10 @@ final as (
         pipeline_id,
         pipeline_label,
         count(*) as deal_count,
-        cast(coalesce(sum(company_amount), 0) as decimal(38, 2)) as total_amount,
-        cast(coalesce(sum(weighted_amount), 0) as decimal(38, 2)) as weighted_amount,
-        cast(coalesce(sum(forecast_amount), 0) as decimal(38, 2)) as forecast_amount,
-        count(*) filter (where has_forecast_conflict) as conflict_count
+        cast(coalesce(sum(company_amount), 0) as {{ decimal_type(2) }}) as total_amount,
+        cast(coalesce(sum(weighted_amount), 0) as {{ decimal_type(2) }}) as weighted_amount,
+        cast(coalesce(sum(forecast_amount), 0) as {{ decimal_type(2) }}) as forecast_amount,
+        count(case when has_forecast_conflict then 1 end) as conflict_count
     from deals
     where close_date is not null
         and not exists (select 1 from missing_inputs where report = 'rpt_forecast_category')

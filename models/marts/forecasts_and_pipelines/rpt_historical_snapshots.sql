@@ -81,8 +81,8 @@ final as (
         snapshots.pipeline_id,
         coalesce(pipelines.pipeline_label, '(Unknown)') as pipeline_label,
         cast(snapshots.deal_count as bigint) as deal_count,
-        cast(snapshots.total_amount as decimal(38, 2)) as total_amount,
-        cast(snapshots.weighted_amount as decimal(38, 2)) as weighted_amount,
+        cast(snapshots.total_amount as {{ decimal_type(2) }}) as total_amount,
+        cast(snapshots.weighted_amount as {{ decimal_type(2) }}) as weighted_amount,
         cast(snapshots.unknown_count as bigint) as unknown_count,
         dates.is_stored or dates.is_stored_by_this_run as is_stored
     from snapshots

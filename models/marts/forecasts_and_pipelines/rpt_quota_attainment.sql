@@ -1,3 +1,4 @@
+{% set running_schedule = '(partition by goal_id, assignee_kind, owner_id, team_id order by period_start, period_end rows unbounded preceding)' -%}
 with
 
 slices as (
@@ -56,17 +57,12 @@ final as (
         team_id,
         team_name,
         target_amount,
-        cast(actual_amount as decimal(38, 2)) as actual_amount,
+        cast(actual_amount as {{ decimal_type(2) }}) as actual_amount,
         won_count,
-        cast(sum(target_amount) over running_schedule as decimal(38, 2)) as cumulative_target_amount,
-        cast(sum(actual_amount) over running_schedule as decimal(38, 2)) as cumulative_actual_amount,
+        cast(sum(target_amount) over {{ running_schedule }} as {{ decimal_type(2) }}) as cumulative_target_amount,
+        cast(sum(actual_amount) over {{ running_schedule }} as {{ decimal_type(2) }}) as cumulative_actual_amount,
         elapsed_share
     from measured
-    window running_schedule as (
-        partition by goal_id, assignee_kind, owner_id, team_id
-        order by period_start, period_end
-        rows unbounded preceding
-    )
 )
 
 select * from final

@@ -19,8 +19,8 @@ final as (
         pipeline_id,
         pipeline_label,
         count(*) as deal_count,
-        cast(coalesce(sum(company_amount), 0) as decimal(38, 2)) as total_amount,
-        cast(coalesce(sum(weighted_amount), 0) as decimal(38, 2)) as weighted_amount
+        cast(coalesce(sum(company_amount), 0) as {{ decimal_type(2) }}) as total_amount,
+        cast(coalesce(sum(weighted_amount), 0) as {{ decimal_type(2) }}) as weighted_amount
     from deals
     where close_date is not null
     group by

@@ -16,7 +16,7 @@ final as (
         pipeline_label,
         count(*) as deal_count,
         count(company_amount) as deal_with_amount_count,
-        cast(coalesce(sum(company_amount), 0) as decimal(38, 2)) as total_amount
+        cast(coalesce(sum(company_amount), 0) as {{ decimal_type(2) }}) as total_amount
     from deals
     where close_date is not null
     group by close_date, deal_status, owner_id, owner_name, team_id, team_name, pipeline_id, pipeline_label

@@ -19,7 +19,7 @@ final as (
         pipeline_id,
         pipeline_label,
         count(*) as deal_count,
-        cast(coalesce(sum(company_amount), 0) as decimal(38, 2)) as total_amount
+        cast(coalesce(sum(company_amount), 0) as {{ decimal_type(2) }}) as total_amount
     from loss_reasons
     where close_date is not null
         and not exists (select 1 from missing_inputs where report = 'rpt_deal_loss_reasons')

@@ -14,9 +14,9 @@ final as (
         team_name,
         pipeline_id,
         pipeline_label,
-        count(*) filter (where is_valid_cycle) as deal_count,
-        count(*) filter (where not is_valid_cycle) as excluded_count,
-        cast(coalesce(sum(cycle_ms) filter (where is_valid_cycle), 0) as bigint) as days_to_close_ms
+        count(case when is_valid_cycle then 1 end) as deal_count,
+        count(case when not is_valid_cycle then 1 end) as excluded_count,
+        cast(coalesce(sum(case when is_valid_cycle then cycle_ms end), 0) as bigint) as days_to_close_ms
     from deals
     where is_closed
         and close_date is not null

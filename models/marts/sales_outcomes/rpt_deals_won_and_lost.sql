@@ -13,10 +13,10 @@ final as (
         team_name,
         pipeline_id,
         pipeline_label,
-        count(*) filter (where is_won) as won_count,
-        count(*) filter (where is_lost) as lost_count,
-        cast(coalesce(sum(company_amount) filter (where is_won), 0) as decimal(38, 2)) as won_amount,
-        cast(coalesce(sum(company_amount) filter (where is_lost), 0) as decimal(38, 2)) as lost_amount
+        count(case when is_won then 1 end) as won_count,
+        count(case when is_lost then 1 end) as lost_count,
+        cast(coalesce(sum(case when is_won then company_amount end), 0) as {{ decimal_type(2) }}) as won_amount,
+        cast(coalesce(sum(case when is_lost then company_amount end), 0) as {{ decimal_type(2) }}) as lost_amount
     from deals
     where is_closed
         and close_date is not null

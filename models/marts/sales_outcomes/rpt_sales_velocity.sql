@@ -14,11 +14,11 @@ final as (
         pipeline_id,
         pipeline_label,
         count(*) as closed_count,
-        count(*) filter (where is_won) as won_count,
-        count(company_amount) filter (where is_won) as won_with_amount_count,
-        cast(coalesce(sum(company_amount) filter (where is_won), 0) as decimal(38, 2)) as won_amount,
-        count(*) filter (where is_won and is_valid_cycle) as valid_won_count,
-        cast(coalesce(sum(cycle_ms) filter (where is_won and is_valid_cycle), 0) as bigint) as days_to_win_ms
+        count(case when is_won then 1 end) as won_count,
+        count(case when is_won then company_amount end) as won_with_amount_count,
+        cast(coalesce(sum(case when is_won then company_amount end), 0) as {{ decimal_type(2) }}) as won_amount,
+        count(case when is_won and is_valid_cycle then 1 end) as valid_won_count,
+        cast(coalesce(sum(case when is_won and is_valid_cycle then cycle_ms end), 0) as bigint) as days_to_win_ms
     from deals
     where is_closed
         and close_date is not null
