@@ -176,9 +176,9 @@ end
 {% macro from_days_between(first_day, last_day) %}{{ return(adapter.dispatch('from_days_between')(first_day, last_day)) }}{% endmacro %}
 {% macro default__from_days_between(first_day, last_day) %}{% endmacro %}
 
-{# An aggregate: texts joined by commas in the order of another column; NULLs are left out. #}
-{% macro joined_texts(text, position) %}{{ return(adapter.dispatch('joined_texts')(text, position)) }}{% endmacro %}
-{% macro default__joined_texts(text, position) %}string_agg({{ text }}, ',' order by {{ position }}){% endmacro %}
+{# An aggregate: texts joined in the order of another column; NULLs are left out. #}
+{% macro joined_texts(text, position, delimiter=',') %}{{ return(adapter.dispatch('joined_texts')(text, position, delimiter)) }}{% endmacro %}
+{% macro default__joined_texts(text, position, delimiter) %}string_agg({{ text }}, '{{ delimiter }}' order by {{ position }}){% endmacro %}
 
 {#
   How a mart is kept that only spells out what core holds: where columns are read by themselves, not at

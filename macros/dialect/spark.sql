@@ -55,7 +55,9 @@ end
 
 {% macro spark__iso_weekday(day) %}(weekday({{ day }}) + 1){% endmacro %}
 
-{% macro spark__joined_texts(text, position) %}string_agg({{ text }}, ',') within group (order by {{ position }}){% endmacro %}
+{% macro spark__joined_texts(text, position, delimiter) -%}
+string_agg({{ text }}, '{{ delimiter }}') within group (order by {{ position }})
+{%- endmacro %}
 
 {% macro spark__value_in_force(value, number, window) -%}
 case

@@ -16,9 +16,13 @@
 {% endmaterialization %}
 
 
+{#
+  A query of a view is planned as often as it is named, with all views below it, and so is computed: only
+  those of raw tables are views, which compute nothing.
+#}
 {% materialization view, adapter='spark' %}
     {% do find_raw_tables() %}
-    {{ return(made_on_spark('view', sql)) }}
+    {{ return(made_on_spark('view' if model.sources else 'table', sql)) }}
 {% endmaterialization %}
 
 

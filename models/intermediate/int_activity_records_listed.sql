@@ -52,10 +52,10 @@ several as (
         records.activity_type,
         records.activity_id,
         {%- for type in ['contact', 'company', 'deal'] %}
-        string_agg(records.record_id, ',' order by {{ id_order('records.record_id') }})
-            filter (where records.record_type = '{{ type }}') as {{ type }}_ids,
-        string_agg(named.record_name, ',' order by {{ id_order('records.record_id') }})
-            filter (where records.record_type = '{{ type }}') as {{ type }}_names{{ ',' if not loop.last }}
+        {%- set of_type = "case when records.record_type = '" ~ type ~ "' then " %}
+        {{ joined_texts(of_type ~ 'records.record_id end', id_order('records.record_id')) }} as {{ type }}_ids,
+        {{ joined_texts(of_type ~ 'named.record_name end', id_order('records.record_id')) }} as {{ type }}_names
+        {{- ',' if not loop.last }}
         {%- endfor %}
     from records
     inner join counted

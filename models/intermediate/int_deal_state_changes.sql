@@ -90,7 +90,7 @@ compared as (
 final as (
     select
         deal_id,
-        row_number() over {{ instants_in_order }} as state_number,
+        cast(row_number() over {{ instants_in_order }} as bigint) as state_number,
         valid_from,
         lead(valid_from) over {{ instants_in_order }} as valid_to
         {%- for property in deal_state_properties() %},

@@ -28,7 +28,7 @@ final as (
     select
         report,
         case when max(column_name) is null then 'missing_table:' else 'missing_column:' end
-        || string_agg(table_name || coalesce('.' || column_name, ''), ', ' order by {{ code_points('table_name') }}) as issue
+        || {{ joined_texts("table_name || coalesce('.' || column_name, '')", code_points('table_name'), ', ') }} as issue
     from checked
     group by report, need
     having sum(available_count) = 0

@@ -20,7 +20,7 @@ final as (
     select
         stage_id,
         stage_label,
-        row_number() over (order by stage_position) as journey_position,
+        cast(row_number() over (order by stage_position) as bigint) as journey_position,
         -- s1 is required, whatever the seed says.
         is_optional and row_number() over (order by stage_position) > 1 as is_optional
     from journey_stages

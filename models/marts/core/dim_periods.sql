@@ -26,7 +26,7 @@ periods as (
 
 final as (
     select
-        row_number() over (order by periods.period_grain, periods.period_start) as period_id,
+        cast(row_number() over (order by periods.period_grain, periods.period_start) as bigint) as period_id,
         periods.period_grain,
         periods.period_start,
         periods.period_end,

@@ -12,8 +12,8 @@ paths as (
     select
         ancestors.team_id,
         max(ancestors.distance) as depth,
-        string_agg(ancestors.ancestor_team_id, ',' order by ancestors.distance desc) as path_ids,
-        string_agg(teams.team_name, ' / ' order by ancestors.distance desc) as path_names
+        {{ joined_texts('ancestors.ancestor_team_id', 'ancestors.distance desc') }} as path_ids,
+        {{ joined_texts('teams.team_name', 'ancestors.distance desc', ' / ') }} as path_names
     from ancestors
     inner join teams on ancestors.ancestor_team_id = teams.team_id
     group by ancestors.team_id

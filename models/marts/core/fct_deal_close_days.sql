@@ -11,7 +11,7 @@ changes as (
         category = 'auto_close_date' as is_auto_close_date,
         cast(old_value as date) as old_close_date,
         cast(new_value as date) as new_close_date,
-        row_number() over (partition by deal_id order by change_number) as step_number
+        cast(row_number() over (partition by deal_id order by change_number) as bigint) as step_number
     from {{ changed(ref('fct_deal_changes'), 'deal_id') }}
     where property = 'closedate'
         and category <> 'lapsed'

@@ -54,7 +54,7 @@ placed as (
 visits as (
     select
         *,
-        row_number() over {{ visits_in_order }} as visit_number,
+        cast(row_number() over {{ visits_in_order }} as bigint) as visit_number,
         lead(entered_at) over {{ visits_in_order }} as exited_at,
         lead(entry_number) over {{ visits_in_order }} is null as is_last_visit,
         lead(entry_number) over (

@@ -10,9 +10,11 @@ settings as (
 final as (
     select
         entries.contact_id,
-        row_number() over (
-            partition by entries.contact_id
-            order by entries.entered_at, {{ id_order('entries.original_contact_id') }}, entries.version_number
+        cast(
+            row_number() over (
+                partition by entries.contact_id
+                order by entries.entered_at, {{ id_order('entries.original_contact_id') }}, entries.version_number
+            ) as bigint
         ) as entry_number,
         entries.lifecycle_stage,
         entries.entered_at,
