@@ -1,0 +1,83 @@
+{#
+  The macros of dialect.sql on BigQuery, in its order; what they mean is said there. Compiled and parsed by
+  tests, never run. Nothing else belongs here.
+
+  TIMESTAMP is an instant, also where models cast a date to it: a local time is then one that is read in UTC.
+#}
+
+{% macro bigquery__instant_type() %}timestamp{% endmacro %}
+
+{% macro bigquery__text_type() %}string{% endmacro %}
+
+{# NUMERIC has 29 digits before the point; types with parameters are for columns only. #}
+{% macro bigquery__decimal_type(digits) %}bignumeric{% endmacro %}
+{% macro bigquery__double_type() %}float64{% endmacro %}
+
+{% macro bigquery__local_date(instant, time_zone) %}date({{ instant }}, {{ time_zone }}){% endmacro %}
+
+{% macro bigquery__raw_midnight(day, time_zone) %}timestamp(cast({{ day }} as datetime), {{ time_zone }}){% endmacro %}
+
+{# Functions take the unit as a keyword. A difference of dates would be an interval. #}
+{% macro bigquery__shifted(time, number, unit) %}timestamp_add({{ time }}, interval ({{ number }}) {{ unit }}){% endmacro %}
+{% macro bigquery__days_after(day, number) %}date_add({{ day }}, interval ({{ number }}) day){% endmacro %}
+{% macro bigquery__months_after(day, number) %}date_add({{ day }}, interval ({{ number }}) month){% endmacro %}
+{% macro bigquery__days_from(first_day, day) %}date_diff({{ day }}, {{ first_day }}, day){% endmacro %}
+
+{# WEEK begins on Sunday. #}
+{% macro bigquery__start_of(period, day) -%}
+date_trunc(cast({{ day }} as date), {{ 'isoweek' if period == 'week' else period }})
+{%- endmacro %}
+
+{# 1 = Sunday there. #}
+{% macro bigquery__iso_weekday(day) %}(mod(extract(dayofweek from {{ day }}) + 5, 7) + 1){% endmacro %}
+
+{% macro bigquery__date_of(year, month, day) %}date({{ year }}, {{ month }}, {{ day }}){% endmacro %}
+
+{# LEAST and GREATEST are NULL where one argument is; aggregates are not. #}
+{% macro bigquery__least_known(expressions) -%}
+(select min(known) from unnest([{{ expressions | join(', ') }}]) as known)
+{%- endmacro %}
+{% macro bigquery__greatest_known(expressions) -%}
+(select max(known) from unnest([{{ expressions | join(', ') }}]) as known)
+{%- endmacro %}
+
+{# Rounds down. #}
+{% macro bigquery__epoch_ms(instant) %}unix_millis({{ instant }}){% endmacro %}
+
+{# UNNEST stands in a from clause. #}
+{% macro bigquery__split_to_rows(text, delimiter) %}delimited_part{% endmacro %}
+{% macro bigquery__from_split(text, delimiter) -%}
+cross join unnest(split({{ text }}, '{{ delimiter }}')) as delimited_part
+{%- endmacro %}
+
+{% macro bigquery__text_part(text, delimiter, number) -%}
+coalesce(split({{ text }}, '{{ delimiter }}')[safe_offset({{ number - 1 }})], '')
+{%- endmacro %}
+
+{# A cast adds no zeros. #}
+{% macro bigquery__number_text(number) %}cast({{ number }} as string){% endmacro %}
+
+{% macro bigquery__trimmed(text) -%}
+trim({{ text }}, ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000')
+{%- endmacro %}
+
+{# All are replaced without a flag. #}
+{% macro bigquery__collapse_whitespace(text) -%}
+{%- set collapsed %}regexp_replace({{ text }}, r'[ \t\n\r\f\v]+', ' '){% endset -%}
+{{ trimmed(collapsed) }}
+{%- endmacro %}
+
+{% macro bigquery__without_case(text) %}lower(translate({{ text }}, '\u03A3\u0130', '\u03C3i')){% endmacro %}
+
+{# BIGNUMERIC holds 38 digits on either side of the point: products of two amounts are exact. #}
+{% macro bigquery__money(amount, factor) -%}
+case
+    when abs(cast({{ amount }} as float64) * cast(coalesce({{ factor }}, 1) as float64)) < 1e36
+        then round(cast({{ amount }} as bignumeric) * cast(coalesce({{ factor }}, 1) as bignumeric), 2)
+end
+{%- endmacro %}
+
+{% macro bigquery__days_between(first_day, last_day) %}calendar_day{% endmacro %}
+{% macro bigquery__from_days_between(first_day, last_day) -%}
+cross join unnest(generate_date_array({{ first_day }}, {{ last_day }})) as calendar_day
+{%- endmacro %}
