@@ -10,7 +10,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run view test lint readers dev serve rollback forget simulator bench bench-hubspot docs catalog lock clean
+.PHONY: help run view test lint readers warehouses dev serve rollback forget simulator bench bench-hubspot docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -34,6 +34,8 @@ readers: .venv/.installed-dev  ## older DuckDBs, on which tests open the publish
 		test -x .venv-duckdb-$$version/bin/python || $(BIN)/python -m venv .venv-duckdb-$$version; \
 		$(UV) pip install --quiet --python .venv-duckdb-$$version/bin/python "duckdb==$$version.*" || exit 1; \
 	done
+
+warehouses: .venv-warehouses/.installed  ## dbt for Snowflake, BigQuery, Databricks and Trino, to compile
 
 dev: .venv/.installed  ## Dagster's UI
 	@$(BIN)/python -m orchestration.tools ui
@@ -67,9 +69,10 @@ lock: .venv/.installed  ## pin the newest versions that requirements.in allows
 	@$(UV) $(COMPILE) --upgrade requirements-dev.in -o requirements-dev.lock
 	@$(UV) $(COMPILE) --upgrade requirements-lint.in -o requirements-lint.lock
 	@$(UV) $(COMPILE) --upgrade requirements-spark.in -o requirements-spark.lock
+	@$(UV) $(COMPILE) --upgrade requirements-warehouses.in -o requirements-warehouses.lock
 
 clean:  ## remove what can be made again; kept history and published builds stay
-	@rm -rf .venv .venv-lint .venv-spark .venv-duckdb-* target logs .pytest_cache .ruff_cache .hypothesis data/dbt_target
+	@rm -rf .venv .venv-lint .venv-spark .venv-warehouses .venv-duckdb-* target logs .pytest_cache .ruff_cache .hypothesis data/dbt_target
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv where the machine has it, else put into the environment by pip: plain pip needs a minute and a half.
@@ -92,4 +95,9 @@ clean:  ## remove what can be made again; kept history and published builds stay
 .venv-spark/.installed: requirements-spark.lock .venv/.installed
 	@test -x .venv-spark/bin/python || $(BIN)/python -m venv .venv-spark
 	@$(UV) pip install --quiet --python .venv-spark/bin/python -r requirements-spark.lock
+	@touch $@
+
+.venv-warehouses/.installed: requirements-warehouses.lock .venv/.installed
+	@test -x .venv-warehouses/bin/python || $(BIN)/python -m venv .venv-warehouses
+	@$(UV) pip install --quiet --python .venv-warehouses/bin/python -r requirements-warehouses.lock
 	@touch $@
