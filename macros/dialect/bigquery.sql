@@ -57,6 +57,11 @@ coalesce(split({{ text }}, '{{ delimiter }}')[safe_offset({{ number - 1 }})], ''
 {# A cast adds no zeros. #}
 {% macro bigquery__number_text(number) %}cast({{ number }} as string){% endmacro %}
 
+{# Ordered aggregates take no NULLS LAST. #}
+{% macro bigquery__id_order(id) -%}
+case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) else 2147483647 end, {{ code_points(id) }}
+{%- endmacro %}
+
 {% macro bigquery__trimmed(text) -%}
 trim({{ text }}, ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000')
 {%- endmacro %}

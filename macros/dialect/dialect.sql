@@ -125,7 +125,8 @@ trim(trailing '.' from trim(trailing '0' from cast(cast({{ number }} as {{ decim
 {% macro default__code_points(text) %}{{ text }}{% endmacro %}
 
 {# In an order by: ids of digits in numeric order, all others after them by code point (6c). #}
-{% macro id_order(id) -%}
+{% macro id_order(id) %}{{ return(adapter.dispatch('id_order')(id)) }}{% endmacro %}
+{% macro default__id_order(id) -%}
 case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) end nulls last, {{ code_points(id) }}
 {%- endmacro %}
 

@@ -95,3 +95,16 @@ dateadd('day', cast(day_numbers.value as integer), {{ first_day }})
 {% macro snowflake__from_days_between(first_day, last_day) -%}
 , lateral flatten(input => array_generate_range(0, datediff('day', {{ first_day }}, {{ last_day }}) + 1)) as day_numbers
 {%- endmacro %}
+
+{# LISTAGG of nothing is an empty text. #}
+{% macro snowflake__joined_texts(text, position, delimiter) -%}
+nullif(listagg({{ text }}, '{{ delimiter }}') within group (order by {{ position }}), '')
+{%- endmacro %}
+
+{# IGNORE NULLS stands behind the call. #}
+{% macro snowflake__value_in_force(value, number, window) -%}
+case
+    when last_value(case when {{ number }} is not null then {{ value }} is not null end) ignore nulls over {{ window }}
+        then last_value({{ value }}) ignore nulls over {{ window }}
+end
+{%- endmacro %}

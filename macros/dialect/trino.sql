@@ -67,3 +67,16 @@ cross join unnest(sequence(
     years.year_begins, least({{ last_day }}, date_add('day', -1, date_add('year', 1, years.year_begins))), interval '1' day
 )) as calendar (calendar_day)
 {%- endmacro %}
+
+{# The standard's name for it. #}
+{% macro trino__joined_texts(text, position, delimiter) -%}
+listagg({{ text }}, '{{ delimiter }}') within group (order by {{ position }})
+{%- endmacro %}
+
+{# IGNORE NULLS stands behind the call. #}
+{% macro trino__value_in_force(value, number, window) -%}
+case
+    when last_value(case when {{ number }} is not null then {{ value }} is not null end) ignore nulls over {{ window }}
+        then last_value({{ value }}) ignore nulls over {{ window }}
+end
+{%- endmacro %}

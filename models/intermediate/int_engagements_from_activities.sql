@@ -47,7 +47,7 @@ dated as (
             {%- if var('automated_email_sources') %}
             and coalesce(sent_via, '') not in (
                 {%- for source in var('automated_email_sources') %}
-                '{{ source | replace("'", "''") }}'{{ ',' if not loop.last }}
+                '{{ escape_single_quotes(source) }}'{{ ',' if not loop.last }}
                 {%- endfor %}
             )
             {%- endif %}

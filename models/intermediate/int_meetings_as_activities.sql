@@ -32,7 +32,7 @@ final as (
         coalesce(
             hs_meeting_outcome like 'COMPLETED%'
             {%- for outcome in var('completed_meeting_outcomes') %}
-            or hs_meeting_outcome = '{{ outcome | replace("'", "''") }}'
+            or hs_meeting_outcome = '{{ escape_single_quotes(outcome) }}'
             {%- endfor %},
             false
         ) as is_completed,

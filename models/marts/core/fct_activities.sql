@@ -55,7 +55,7 @@ final as (
             -- HubSpot's own outcome "Connected", whatever its label, and those that the account names (K15).
             'f240bbac-87c9-4f6e-bf70-924b57d47db7'
             {%- for outcome in var('connected_outcomes') %},
-            '{{ outcome | replace("'", "''") }}'
+            '{{ escape_single_quotes(outcome) }}'
             {%- endfor %}
         ) as is_connected,
         activities.activity_type = 'meeting'
