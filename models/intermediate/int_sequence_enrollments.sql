@@ -55,7 +55,7 @@ sequences_as_of as (
 numbered as (
     select
         contact_id,
-        row_number() over (partition by contact_id order by enrolled_at, version_number) as enrollment_number,
+        cast(row_number() over (partition by contact_id order by enrolled_at, version_number) as bigint) as enrollment_number,
         enrolled_at,
         lead(enrolled_at) over (partition by contact_id order by enrolled_at, version_number) as next_enrolled_at,
         sequence_id
