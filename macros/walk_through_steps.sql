@@ -11,7 +11,7 @@
   entered the first step are in no row.
 #}
 {% macro walk_through_steps(steps, entries) -%}
-with recursive
+{{ with_recursive() }}
 -- The earliest entry not before a floor is the one whose predecessor lies before it: found by a join,
 -- where asking each walk for its earliest entry takes some engines through all of them every time.
 ordered_entries as (
@@ -24,7 +24,7 @@ ordered_entries as (
     from {{ entries }}
 ),
 
-walk as (
+{%- set first -%}
     select
         record_id,
         walk_id,
@@ -34,16 +34,15 @@ walk as (
     from ordered_entries
     where position = 1
         and previous_entered_at is null
-
-    union all
-
+{%- endset -%}
+{%- set next -%}
     select
         walk.record_id,
         walk.walk_id,
         steps.position,
         entries.entered_at as counted_at,
         case when steps.is_optional then walk.floor_at else entries.entered_at end as floor_at
-    from walk
+    from [rows]
     inner join {{ steps }} as steps
         on walk.walk_id = steps.walk_id
         and steps.position = walk.position + 1
@@ -54,7 +53,8 @@ walk as (
         and entries.entered_at >= walk.floor_at
         and (entries.previous_entered_at is null or entries.previous_entered_at < walk.floor_at)
     where walk.floor_at is not null
-)
+{%- endset %}
+{{ recursive_cte('walk', ['record_id', 'walk_id', 'position', 'counted_at', 'floor_at'], first, next) }}
 
 select
     record_id,

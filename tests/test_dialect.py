@@ -124,6 +124,15 @@ def cases() -> Iterator[tuple[str, Values]]:
     )
     yield "(select {{ latest('b', 'a') }} from given)", [("1", "'x'"), ("3", "'a'"), ("2", "'z'")]
     yield "'{{ spelled_out() }}' in ('table', 'view')", column("varchar", ["a"])
+    grown = "recursive_cte('grown', ['m'], 'select 1 as m', 'select 2 * grown.m from [rows] where grown.m < 9')"
+    yield (
+        f"(select sum(m) from ({{{{ with_recursive() }}}} {{{{ {grown} }}}} select * from grown) as of_all)",
+        column("integer", ["1"]),
+    )
+    yield (  # 1 → 2 → 3 → 1 is a cycle
+        "(select sum(10 * n + a) from ({{ all_reached('given', 'given', 'a', 'b', 'a', 'n') }}) as of_all)",
+        [("1", "2"), ("2", "3"), ("3", "1"), ("4", "5"), ("4", "6")],
+    )
     for zone in ZONES:
         yield f"{{{{ local_date('a', \"'{zone}'\") }}}}", column("timestamptz", instants_around(zone))
         yield f"{{{{ raw_midnight('a', \"'{zone}'\") }}}}", column("date", days_around(zone))

@@ -86,3 +86,47 @@ end
 {% macro bigquery__from_days_between(first_day, last_day) -%}
 cross join unnest(generate_date_array({{ first_day }}, {{ last_day }})) as calendar_day
 {%- endmacro %}
+
+{#
+  WITH RECURSIVE stands at the top of a statement only, which neither a macro's query nor a model with a contract
+  does. So the steps are written out, as many as pipelines have stages; one more would be an error.
+#}
+{% macro bigquery__with_recursive() %}with{% endmacro %}
+{% macro bigquery__recursive_cte(name, columns, first, next, steps=20) -%}
+{{ name }}_1 as (
+    select {{ columns | join(', ') }} from ({{ first }}) as first_rows
+),
+{%- for step in range(1, steps + 1) %}
+
+{{ name }}_{{ step + 1 }} as (
+    {{ next | replace('[rows]', name ~ '_' ~ step ~ ' as ' ~ name) }}
+),
+{%- endfor %}
+
+{{ name }} as (
+    {%- for step in range(1, steps + 1) %}
+    select * from {{ name }}_{{ step }}
+    union all
+    {%- endfor %}
+    select * from {{ name }}_{{ steps + 1 }}
+    where error('{{ name }} goes further than {{ steps }} steps')
+)
+{%- endmacro %}
+
+{# Each way says where it has been, so that cycles end. #}
+{% macro bigquery__all_reached(start, steps, from, to, position, carried) -%}
+{%- set kept = [carried] if carried else [] -%}
+{%- set first -%}
+    select {{ (kept + [position]) | join(', ') }}, [{{ position }}] as passed
+    from {{ start }}
+{%- endset -%}
+{%- set next -%}
+    select {{ 'reached.' ~ carried ~ ', ' if carried }}steps.{{ to }} as {{ position }}, array_concat(reached.passed, [steps.{{ to }}]) as passed
+    from [rows]
+    inner join {{ steps }} as steps on reached.{{ position }} = steps.{{ from }}
+    where steps.{{ to }} not in unnest(reached.passed)
+{%- endset -%}
+{{ with_recursive() }} {{ recursive_cte('reached', kept + [position, 'passed'], first, next) }}
+
+select distinct {{ (kept + [position]) | join(', ') }} from reached
+{%- endmacro %}

@@ -207,6 +207,22 @@ end
 {% macro default__latest(value, order_by) %}max_by({{ value }}, {{ order_by }}){% endmacro %}
 
 {#
+  A CTE that grows from itself: the rows of the select `first`, and those of the select `next` for as long as it
+  gives any; in it, `from [rows]` reads those of the step before under the name of the CTE. It stands in a list
+  that `with_recursive` opens. Trino needs the names of the columns.
+#}
+{% macro with_recursive() %}{{ return(adapter.dispatch('with_recursive')()) }}{% endmacro %}
+{% macro default__with_recursive() %}with recursive{% endmacro %}
+{% macro recursive_cte(name, columns, first, next) %}{{ return(adapter.dispatch('recursive_cte')(name, columns, first, next)) }}{% endmacro %}
+{% macro default__recursive_cte(name, columns, first, next) -%}
+{{ name }} ({{ columns | join(', ') }}) as (
+    {{ first }}
+    union all
+    {{ next | replace('[rows]', name) }}
+)
+{%- endmacro %}
+
+{#
   A select: the rows of `start`, and those that steps lead to from there, one after another. `position` is
   the column that steps move, from their column `from` to their column `to`; `carried` is kept as it was
   at the start. Ends on cycles: each row comes once.

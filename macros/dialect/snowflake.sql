@@ -108,3 +108,21 @@ case
         then last_value({{ value }}) ignore nulls over {{ window }}
 end
 {%- endmacro %}
+
+{# A recursion is a UNION ALL: each way says where it has been, so that cycles end. #}
+{% macro snowflake__all_reached(start, steps, from, to, position, carried) -%}
+{%- set kept = [carried] if carried else [] -%}
+{%- set first -%}
+    select {{ (kept + [position]) | join(', ') }}, array_construct({{ position }})
+    from {{ start }}
+{%- endset -%}
+{%- set next -%}
+    select {{ 'reached.' ~ carried ~ ', ' if carried }}steps.{{ to }}, array_append(reached.passed, steps.{{ to }})
+    from [rows]
+    inner join {{ steps }} as steps on reached.{{ position }} = steps.{{ from }}
+    where not array_contains(to_variant(steps.{{ to }}), reached.passed)
+{%- endset -%}
+{{ with_recursive() }} {{ recursive_cte('reached', kept + [position, 'passed'], first, next) }}
+
+select distinct {{ (kept + [position]) | join(', ') }} from reached
+{%- endmacro %}

@@ -80,3 +80,24 @@ case
         then last_value({{ value }}) ignore nulls over {{ window }}
 end
 {%- endmacro %}
+
+{#
+  A recursion is a UNION ALL with named columns: each way says where it has been, so that cycles end. It goes as
+  deep as the session property max_recursion_depth (10 unless set).
+#}
+{% macro trino__all_reached(start, steps, from, to, position, carried) -%}
+{%- set kept = [carried] if carried else [] -%}
+{%- set first -%}
+    select {{ (kept + [position]) | join(', ') }}, array[{{ position }}]
+    from {{ start }}
+{%- endset -%}
+{%- set next -%}
+    select {{ 'reached.' ~ carried ~ ', ' if carried }}steps.{{ to }}, reached.passed || steps.{{ to }}
+    from [rows]
+    inner join {{ steps }} as steps on reached.{{ position }} = steps.{{ from }}
+    where not contains(reached.passed, steps.{{ to }})
+{%- endset -%}
+{{ with_recursive() }} {{ recursive_cte('reached', kept + [position, 'passed'], first, next) }}
+
+select distinct {{ (kept + [position]) | join(', ') }} from reached
+{%- endmacro %}

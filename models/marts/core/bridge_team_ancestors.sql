@@ -1,23 +1,19 @@
-with recursive
+{% set first -%}
+    select team_id, team_id as ancestor_team_id, 0 as distance
+    from teams
+{%- endset %}
+{%- set next -%}
+    select final.team_id, teams.parent_team_id, final.distance + 1
+    from [rows]
+    inner join teams on final.ancestor_team_id = teams.team_id
+    where teams.parent_team_id is not null
+{%- endset -%}
+{{ with_recursive() }}
 
 teams as (
     select * from {{ ref('int_teams_with_parents') }}
 ),
 
-final as (
-    select
-        team_id,
-        team_id as ancestor_team_id,
-        0 as distance
-    from teams
-    union all
-    select
-        final.team_id,
-        teams.parent_team_id as ancestor_team_id,
-        final.distance + 1 as distance
-    from final
-    inner join teams on final.ancestor_team_id = teams.team_id
-    where teams.parent_team_id is not null
-)
+{{ recursive_cte('final', ['team_id', 'ancestor_team_id', 'distance'], first, next) }}
 
 select * from final
