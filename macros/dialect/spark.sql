@@ -14,6 +14,16 @@
 
 {% macro spark__split_to_rows(text, delimiter) %}explode(split({{ text }}, '{{ delimiter }}')){% endmacro %}
 
+{# dbt-spark turns ANSI off, and then a small number is written with an exponent as soon as it is a text. #}
+{% macro spark__number_text(number) -%}
+trim(trailing '.' from trim(trailing '0' from concat(
+    case when {{ number }} < 0 then '-' else '' end,
+    floor(abs({{ number }})),
+    '.',
+    lpad(cast(abs({{ number }}) % 1 * 10000000000 as bigint), 10, '0')
+)))
+{%- endmacro %}
+
 {% macro spark__marts_suffix() %}_{{ env_var('SALES_REPORTS_DBT_BUILD', 'next') }}{% endmacro %}
 
 {% macro spark__trimmed(text) -%}
