@@ -13,13 +13,18 @@
 #}
 
 
-{# The relation of the keys to compute anew tonight, for the key columns (a name, or a list of names). #}
-{% macro changed_keys(key) -%}
-    {%- if key == 'deal_id' -%} {{ ref('int_deals_changed') }}
-    {%- elif key == 'contact_id' -%} {{ ref('int_contacts_changed') }}
-    {%- elif key == ['activity_type', 'activity_id'] -%} {{ ref('int_activities_changed') }}
-    {%- else -%} {{ exceptions.raise_compiler_error("no list of changed keys for " ~ key) }}
+{# The model that lists the keys to compute anew tonight, for the key columns (a name, or a list of names). #}
+{% macro list_of_changed_keys(key) -%}
+    {%- set lists = {
+        'deal_id': 'int_deals_changed',
+        'contact_id': 'int_contacts_changed',
+        'activity_type, activity_id': 'int_activities_changed',
+    } -%}
+    {%- set columns = key if key is string else key | join(', ') -%}
+    {%- if columns not in lists -%}
+        {{- exceptions.raise_compiler_error("no list of changed keys for " ~ columns) -}}
     {%- endif -%}
+    {{- return(lists[columns]) -}}
 {%- endmacro %}
 
 
@@ -29,9 +34,17 @@
 #}
 {% macro changed(relation, key, columns=none) -%}
     {#- While dbt parses, it learns of the dependency here. -#}
-    {%- set keys = changed_keys(key) if not execute or is_in_a_night() else none -%}
+    {%- set keys = ref(list_of_changed_keys(key)) if not execute or is_in_a_night() else none -%}
     {%- if execute and is_in_a_night() -%}
-    (
+    {{ rows_of_keys(relation, keys, key, columns) }}
+    {%- else -%}
+    {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro rows_of_keys(relation, keys, key, columns=none) -%}
+(
         select *
         from {{ relation }} as of_all
         where exists (
@@ -40,9 +53,6 @@
             where {{ matching_keys('changed_keys', 'of_all', key, columns) }}
         )
     )
-    {%- else -%}
-    {{ relation }}
-    {%- endif -%}
 {%- endmacro %}
 
 
@@ -62,6 +72,30 @@
 {%- endmacro %}
 
 
+{#
+  What a rule of a table is held against: all rows, but in a night, of a keyed model, those of changed keys.
+  The others were held when they were written, and are the same since. `unique` are the columns of a rule that
+  compares rows with one another: without the key among them, it needs all.
+#}
+{% macro rows_to_hold(relation, unique=none) -%}
+    {%- set models = {} -%}
+    {%- if execute and invocation_args_dict.which == 'build' and not should_full_refresh() -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
+            {%- do models.update({node.name: node}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set config = models[relation.identifier].config if relation.identifier in models else {} -%}
+    {%- set key = config.unique_key if config.incremental_strategy == 'by_key' -%}
+    {%- set columns = [key] if key is string else key -%}
+    {%- if key and (unique is none or not columns | reject('in', unique) | list) -%}
+        {#- Not by ref, which would have the rule depend on it: the model comes after its list as it is. -#}
+        {{ rows_of_keys(relation, models[list_of_changed_keys(key)].relation_name, key) }}
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro matching_keys(keys, rows, key, columns=none) -%}
     {%- set names = [key] if key is string else key -%}
     {%- set their_names = names if columns is none else ([columns] if columns is string else columns) -%}
@@ -73,14 +107,20 @@
 
 {# dbt calls this for incremental_strategy='by_key'. #}
 {% macro get_incremental_by_key_sql(arguments) -%}
+    {%- set target, key = arguments['target_relation'], arguments['unique_key'] -%}
+    {%- set keys = ref(list_of_changed_keys(key)) -%}
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
-    delete from {{ arguments['target_relation'] }} as of_all
+    {%- if is_added_up() -%}
+    create or replace table {{ rows_before(target) }} as
+    select * from {{ rows_of_keys(target, keys, key) }} as rows_before;
+    {% endif -%}
+    delete from {{ target }} as of_all
     where exists (
         select 1
-        from {{ changed_keys(arguments['unique_key']) }} as changed_keys
-        where {{ matching_keys('changed_keys', 'of_all', arguments['unique_key']) }}
+        from {{ keys }} as changed_keys
+        where {{ matching_keys('changed_keys', 'of_all', key) }}
     );
-    insert into {{ arguments['target_relation'] }} ({{ columns }})
+    insert into {{ target }} ({{ columns }})
     select {{ columns }}
     from {{ arguments['temp_relation'] }}
 {%- endmacro %}

@@ -98,6 +98,21 @@ def night_nodes() -> dict[str, tuple[Node, tuple[str, ...]]]:
 
 
 @cache
+def night_sums() -> dict[str, tuple[list[str], list[str]]]:
+    """Of the marts that add up keyed models: these models, and the measures."""
+    nodes = compiled_manifest(prepare=_empty_build)["nodes"]
+    keyed = {key for key, node in nodes.items() if node["config"]["materialized"] == "incremental"}
+    return {
+        node["alias"]: (
+            [nodes[key]["alias"] for key in node["depends_on"]["nodes"] if key in keyed],
+            list(node["config"]["meta"]["report"]["measures"]),
+        )
+        for node in nodes.values()
+        if node["config"]["materialized"] == "sums"
+    }
+
+
+@cache
 def night_hooks() -> dict[str, str]:
     """The statements that follow a night's rows, by keyed model (macros/moved_by_time.sql)."""
     macros = {
@@ -130,6 +145,11 @@ def build_night(connection: duckdb.DuckDBPyConnection) -> None:
             keys = changed_keys(key)
             match = " and ".join(f"changed_keys.{name} = of_all.{name}" for name in key)
             connection.execute(f"create or replace temp table night_rows as {query}")
+            if node.name in {parent for parents, _ in night_sums().values() for parent in parents}:
+                connection.execute(
+                    f"create or replace table {before(relation)} as "
+                    f"from {relation} semi join intermediate.{keys} using ({', '.join(key)})"
+                )
             connection.execute(
                 f"delete from {relation} as of_all "
                 f"where exists (select 1 from intermediate.{keys} as changed_keys where {match})"
@@ -137,8 +157,38 @@ def build_night(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f"insert into {relation} by name from night_rows")
             if hook := night_hooks().get(node.name):
                 connection.execute(hook)
+        elif node.name in night_sums():
+            add_what_changed(connection, node, relation)
         elif not node.statement.startswith("create or replace"):  # functions read what is there
             connection.execute(node.statement.replace("create ", "create or replace ", 1))
+
+
+def add_what_changed(connection: duckdb.DuckDBPyConnection, node: Node, relation: str) -> None:
+    """Move the sums of a mart by what its records were and are (macros/materializations/sums.sql)."""
+    parents, measures = night_sums()[node.name]
+    now = before_it = node.statement.partition(" as\n")[2]
+    for parent in parents:
+        parent_node, key = night_nodes()[parent]
+        name = f'"{parent_node.schema}"."{parent}"'
+        rows = f"(from {name} semi join intermediate.{changed_keys(key)} using ({', '.join(key)}))"
+        now, before_it = now.replace(name, rows), before_it.replace(name, before(name))
+    columns = [row[0] for row in connection.execute(f"describe {relation}").fetchall()]
+    keys = ", ".join(column for column in columns if column not in measures)
+    taken_away = ", ".join(f"-{measure} as {measure}" for measure in measures)
+    sums = ", ".join(f"sum({measure}) as {measure}" for measure in measures)
+    connection.execute(
+        f"create or replace temp table night_rows as select {keys}, {sums} from ("
+        f"from {relation} union all by name ({now}) union all by name "
+        f"select * replace ({taken_away}) from ({before_it})) as moved "
+        f"group by {keys} having {' or '.join(f'sum({measure}) <> 0' for measure in measures)}"
+    )
+    connection.execute(f"delete from {relation}")
+    connection.execute(f"insert into {relation} by name from night_rows")
+
+
+def before(relation: str) -> str:
+    """Where the rows of changed keys are kept as they were."""
+    return f'{relation[:-1]}_before"'
 
 
 def changed_keys(key: tuple[str, ...]) -> str:

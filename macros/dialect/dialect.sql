@@ -189,6 +189,11 @@ end
 {% macro default__spelled_out() %}table{% endmacro %}
 {% macro duckdb__spelled_out() %}view{% endmacro %}
 
+{# How a mart is kept that adds up keyed models: where there are nights, moved by what changed (sums.sql). #}
+{% macro added_up() %}{{ return(adapter.dispatch('added_up')()) }}{% endmacro %}
+{% macro default__added_up() %}table{% endmacro %}
+{% macro duckdb__added_up() %}sums{% endmacro %}
+
 {#
   In a select list, over a window from the first row up to the present one: the last value that was set.
   A row sets one where `number` is not NULL, which grows along the window; the value set may be NULL.

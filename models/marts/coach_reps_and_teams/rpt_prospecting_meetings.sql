@@ -1,3 +1,4 @@
+{{ config(materialized=added_up()) }}
 with
 
 -- Each meeting has one ending; what is none of HubSpot's is pending (8b).

@@ -1,3 +1,4 @@
+{{ config(materialized=added_up()) }}
 with
 
 deals as (

@@ -10,7 +10,7 @@ from (
         lead({{ valid_from }}) over (
             partition by {{ partition_by }} order by {{ order_by or valid_from }}
         ) as next_valid_from
-    from {{ model }}
+    from {{ rows_to_hold(model, [partition_by]) }}
 ) as followed
 where {{ valid_to }} is distinct from next_valid_from
 {% endtest %}

@@ -14,14 +14,14 @@ with counted as (
         count(case when not coalesce({{ rule }}, false) then 1 end) as rule_{{ loop.index }}
         {{- ',' if not loop.last }}
     {%- endfor %}
-    from {{ model }}
+    from {{ rows_to_hold(model) }}
 )
 {% endif %}
 {%- for name, columns in unique.items() %}
 select '{{ name }}' as rule_name, count(*) as row_count
 from (
     select 1 as one
-    from {{ model }}
+    from {{ rows_to_hold(model, columns) }}
     group by {{ columns | join(', ') }}
     having count(*) > 1
 ) as duplicated_keys
