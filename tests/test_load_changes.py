@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestration.ingest import changes
+from orchestration.ingest.concerns import CONCERNING
 from orchestration.ingest.contract import TABLES
 from orchestration.ingest.delivery import Delivery, python_rows
 from orchestration.ingest.history import SNAPSHOT_COLUMNS, store_snapshots
@@ -51,7 +52,18 @@ def folder(tmp_path):
 
 
 def changed_records(folder: DataFolder) -> list[tuple]:
-    return sorted(folder.rows("from _changed_records"))
+    return sorted(folder.rows("select object_type, record_id from _changed_records"))
+
+
+def concerning_others(folder: DataFolder) -> set[tuple]:
+    """The changed records that concern rows of others, each with whose."""
+    return {
+        (*record, reader)
+        for reader in ("activities", "contacts")
+        for record in folder.rows(
+            f"select object_type, record_id from _changed_records where concerns_{reader}"
+        )
+    }
 
 
 def changed_tables(folder: DataFolder) -> set[str]:
@@ -110,6 +122,19 @@ def concerned(name: str, row: dict) -> set[tuple[str, str]]:
     return {(type_, id_) for type_, id_ in records if id_}
 
 
+def concerning(before: dict[str, list[dict]], now: dict[str, list[dict]]) -> set[tuple[str, str, str]]:
+    """Records that came, went, or differ in a column that rows of others are made of, each with whose."""
+    found = set()
+    for name, readers in CONCERNING.items():
+        was, is_ = ({row["id"]: row for row in side.get(name, [])} for side in (before, now))
+        for id_ in was.keys() | is_.keys():
+            rows = [side[id_] for side in (was, is_) if id_ in side]
+            for reader, columns in readers.items():
+                if len(rows) == 1 or any(str(rows[0].get(c)) != str(rows[1].get(c)) for c in columns):
+                    found |= {(*record, reader) for row in rows for record in concerned(name, row)}
+    return found
+
+
 def owners_of_teams(raw: dict[str, list[dict]], teams: set[str]) -> set[str]:
     """The owners in these teams and in those below them."""
     below = set(teams)
@@ -127,6 +152,7 @@ def assert_changes_are_said(folder: DataFolder, before: dict[str, list[dict]]) -
     teams = {id_ for type_, id_ in records if type_ == "team"}
     records |= {("owner", id_) for id_ in owners_of_teams(now, teams)}
     assert changed_records(folder) == sorted(records)
+    assert concerning_others(folder) == concerning(before, now)
     assert changed_tables(folder) == {name for name, rows in different.items() if rows}
 
 
@@ -158,7 +184,10 @@ CRMS = st.fixed_dictionaries(
             hs_merged_object_ids=MERGED,
         ),
         "deal_property_history": rows_of(**VERSION, timestamp=INSTANTS),
-        "contacts": optional(rows_of(id=IDS, createdate=INSTANTS, merged_into_id=MERGED, own=TEXTS)),
+        "contacts": optional(
+            rows_of(id=IDS, createdate=INSTANTS, merged_into_id=MERGED, own=TEXTS, lastname=TEXTS)
+        ),
+        "companies": optional(rows_of(id=IDS, name=TEXTS, industry=TEXTS)),
         "contact_property_history": optional(rows_of(**VERSION, timestamp=INSTANTS)),
         "notes": optional(rows_of(id=st.one_of(st.none(), IDS), hs_timestamp=INSTANTS)),
         "conversation_threads": optional(
@@ -279,6 +308,27 @@ def test_a_value_in_another_spelling_is_no_change(folder):
     folder.load(crm(deals=[deal("1", amount="1")]), DAY_1)
     folder.load(crm(deals=[deal("1", amount="1.00")]), DAY_2)
     assert changed_records(folder) == []
+
+
+def test_a_record_says_whether_its_change_concerns_others(folder):
+    contacts = [{"id": id_, "createdate": at("2026-01-01"), "firstname": "Ada"} for id_ in "123"]
+    folder.load(crm(contacts=contacts), DAY_1)
+    contacts[0]["lifecyclestage"] = "lead"
+    contacts[1]["firstname"] = "Augusta"
+    contacts[2]["hs_merged_object_ids"] = "4"
+    folder.load(crm(contacts=contacts, deals=[deal("1", dealstage="won", dealname=None), deal("2")]), DAY_2)
+    assert changed_records(folder) == [("contact", id_) for id_ in "1234"] + [("deal", "1")]
+    assert concerning_others(folder) == {
+        *(("contact", id_, "activities") for id_ in "234"),
+        ("deal", "1", "activities"),
+        ("deal", "1", "contacts"),
+    }
+    folder.load(crm(contacts=contacts[1:], deals=[deal("1", dealstage="new", dealname=None)]), DAY_3)
+    assert concerning_others(folder) == {
+        ("contact", "1", "activities"),  # gone
+        ("deal", "1", "contacts"),  # in another stage
+        *(("deal", "2", reader) for reader in ("activities", "contacts")),
+    }
 
 
 def test_a_row_that_is_rejected_now_has_changed(folder):

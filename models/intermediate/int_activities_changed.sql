@@ -8,7 +8,8 @@
 } %}
 -- The activities that a night computes anew: those of which the source has changed anything since the
 -- build before, those of owners that have changed and of records whose name or place in the population
--- may have, and those to which time has come.
+-- may have, and those to which time has come. What is said of contacts is made of the activity alone, not of
+-- its owner or its other records: only activities that have changed themselves concern their contacts.
 with
 
 changed_records as (
@@ -51,9 +52,9 @@ come_of_time as (
 -- Contacts and companies that were created in the future, until now, count from now on.
 records as (
     select object_type as record_type, record_id from changed_records
-    where object_type in ('contact', 'company')
+    where object_type in ('contact', 'company') and concerns_activities
     union distinct
-    select 'deal' as record_type, deal_id as record_id from deals
+    select 'deal' as record_type, deal_id as record_id from deals where concerns_activities
     {%- for type, plural in {'contact': 'contacts', 'company': 'companies'}.items() %}
     union distinct
     select '{{ type }}' as record_type, {{ plural }}.{{ type }}_id as record_id
@@ -68,32 +69,57 @@ associations as (
     select * from {{ ref('stg_hubspot__associations') }}
 ),
 
-final as (
-    select object_type as activity_type, record_id as activity_id
+touched as (
+    select
+        object_type as activity_type,
+        record_id as activity_id,
+        true as concerns_contacts
     from changed_records
     where object_type in ('call', 'meeting', 'task', 'email', 'note')
-    union distinct
-    select associations.from_type as activity_type, associations.from_id as activity_id
+    union all
+    select
+        associations.from_type as activity_type,
+        associations.from_id as activity_id,
+        false as concerns_contacts
     from associations
     inner join records
         on associations.to_type = records.record_type
         and associations.to_id = records.record_id
     where associations.from_type in ('call', 'meeting', 'task', 'email', 'note')
-    union distinct
-    select associations.to_type as activity_type, associations.to_id as activity_id
+    union all
+    select
+        associations.to_type as activity_type,
+        associations.to_id as activity_id,
+        false as concerns_contacts
     from associations
     inner join records
         on associations.from_type = records.record_type
         and associations.from_id = records.record_id
     where associations.to_type in ('call', 'meeting', 'task', 'email', 'note')
-    union distinct
-    select activities.activity_type, activities.activity_id
+    union all
+    select
+        activities.activity_type,
+        activities.activity_id,
+        false as concerns_contacts
     from activities
     inner join changed_records
         on changed_records.object_type = 'owner'
         and activities.owner_id = changed_records.record_id
-    union distinct
-    select activity_type, activity_id from come_of_time
+    union all
+    select
+        activity_type,
+        activity_id,
+        true as concerns_contacts
+    from come_of_time
+),
+
+final as (
+    select
+        activity_type,
+        activity_id,
+        max(case when concerns_contacts then 1 else 0 end) = 1 as concerns_contacts
+    from touched
+    group by activity_type, activity_id
 )
 
 select * from final

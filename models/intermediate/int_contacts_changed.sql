@@ -1,6 +1,7 @@
 -- The contacts that a night computes anew: those of which the source has changed anything since the
--- build before, those of changed owners, deals, activities and chats, those to which time has come, and
--- all that were merged into one another with them, as they share one history (P2).
+-- build before, those of changed owners and chats, those of deals and activities that changed in what is said
+-- of contacts, those to which time has come, and all that were merged into one another with them, as they
+-- share one history (P2).
 with merged as (
     select * from {{ ref('int_contacts_merged') }}
 ),
@@ -34,9 +35,13 @@ associations as (
 ),
 
 records as (
-    select activity_type as record_type, activity_id as record_id from {{ ref('int_activities_changed') }}
+    select activity_type as record_type, activity_id as record_id
+    from {{ ref('int_activities_changed') }}
+    where concerns_contacts
     union all
-    select 'deal' as record_type, deal_id as record_id from {{ ref('int_deals_changed') }}
+    select 'deal' as record_type, deal_id as record_id
+    from {{ ref('int_deals_changed') }}
+    where concerns_contacts
 ),
 
 touched as (

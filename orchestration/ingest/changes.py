@@ -2,7 +2,8 @@
 
 Belongs here: which rows of a raw table came or went, bringing the table up to date with no more
 writing than that needs, and which records are concerned (`_changed_records`, `_changed_tables`). What
-the new rows are is `load.py`'s business; what is built anew because of a change is the plan's.
+the new rows are is `load.py`'s business; what is built anew because of a change is the plan's; which
+changes of a record concern others is said in `concerns.py`.
 
 Rows are compared by all columns but those that tell of the load, with their values in their types.
 `_loaded_at` says when a row came as it is: a row that a source brings once more unchanged keeps its
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from orchestration.ingest.concerns import CONCERNING
 from orchestration.ingest.contract import TABLES, TEXT, Table
 from orchestration.ingest.values import SQL_TYPES, literal, quoted
 
@@ -46,6 +48,8 @@ class _Reference(NamedTuple):
     type: str
     id: str
     columns: tuple[str, ...]
+    is_of_record: bool = False
+    """Whether the row is a record, of which others may speak (`CONCERNING`)."""
 
 
 def _listed(column: str) -> str:
@@ -82,6 +86,8 @@ _OF_THE_LOAD = ("_loaded_at", "load_id")
 """Columns that tell of loads and not of records."""
 _REWRITTEN_FROM = 0.2
 """The share of changed rows from which writing a table anew costs less than changing it."""
+_READERS = ("activities", "contacts")
+"""Whose rows are made of other records, too."""
 CHANGES_TABLES = ("changed_records", "changed_tables", "differences", "different_rows", "new_rows")
 """The temporary tables of this module."""
 
@@ -96,7 +102,10 @@ class Changes:
     def __init__(self, connection: duckdb.DuckDBPyConnection, *, compares: bool) -> None:
         self.connection = connection
         self.compares = compares
-        self._execute("create or replace temp table changed_records (object_type varchar, record_id varchar)")
+        flags = ", ".join(f"concerns_{reader} boolean default false" for reader in _READERS)
+        self._execute(
+            f"create or replace temp table changed_records (object_type varchar, record_id varchar, {flags})"
+        )
         self._execute("create or replace temp table changed_tables (table_name varchar)")
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None):
@@ -203,9 +212,10 @@ class Changes:
     def write(self) -> None:
         """`_changed_records` and `_changed_tables`."""
         self._add_owners_of_teams()
+        flags = ", ".join(f"bool_or(concerns_{reader}) as concerns_{reader}" for reader in _READERS)
         self._execute(
-            "create or replace table raw_hubspot._changed_records as "
-            "select distinct object_type, record_id from changed_records where record_id <> ''"
+            f"create or replace table raw_hubspot._changed_records as "
+            f"select object_type, record_id, {flags} from changed_records where record_id <> '' group by all"
         )
         self._execute(
             "create or replace table raw_hubspot._changed_tables as "
@@ -216,7 +226,7 @@ class Changes:
         """A changed team counts for the owners in it and in the teams below it."""
         self._execute(
             """
-            insert into changed_records
+            insert into changed_records (object_type, record_id)
             with recursive below as (
                 select record_id as team_id from changed_records where object_type = 'team'
                 union
@@ -293,7 +303,10 @@ class Changes:
             return
         self.note_table(table.name)
         references = _references(table)
-        needed = dict.fromkeys(column for reference in references for column in reference.columns)
+        read = CONCERNING.get(table.name, {})
+        needed = dict.fromkeys(
+            column for columns in (*(r.columns for r in references), *read.values()) for column in columns
+        )
         sides = []
         for relation, side, number in (
             (rows, columns, "came"),
@@ -307,13 +320,34 @@ class Changes:
         if not sides:
             return
         self._execute(f"create or replace temp table different_rows as {' union all by name '.join(sides)}")
+        if table.name in RECORD_TYPES:
+            self._flag_concerns(table)
         for reference in references:
             if self._columns("different_rows").keys() >= set(reference.columns):
                 self._insert_records(reference, "different_rows")
 
-    def _insert_records(self, reference: _Reference, relation: str) -> None:
+    def _flag_concerns(self, table: Table) -> None:
+        """Say of each different row of a record for whom it differs; of both rows of one record the same.
+
+        A record that came or went has one row, and concerns all who may speak of it.
+        """
+        there = self._columns("different_rows").keys()
+        flags = []
+        for reader in _READERS:
+            read = CONCERNING.get(table.name, {}).get(reader, ())
+            face = f"hash({', '.join(quoted(column) for column in read if column in there)})"
+            differs = f"count(*) over same = 1 or min({face}) over same <> max({face}) over same"
+            flags.append(f"{differs if read else 'false'} as concerns_{reader}")
         self._execute(
-            f"insert into changed_records select distinct {reference.type}, {reference.id} from {relation}"
+            f"create or replace temp table different_rows as "
+            f"select *, {', '.join(flags)} from different_rows window same as (partition by id)"
+        )
+
+    def _insert_records(self, reference: _Reference, relation: str) -> None:
+        flags = "".join(f", concerns_{reader}" for reader in _READERS) if reference.is_of_record else ""
+        self._execute(
+            f"insert into changed_records (object_type, record_id{flags}) "
+            f"select distinct {reference.type}, {reference.id}{flags} from {relation}"
         )
 
     # --- writing ---
@@ -360,8 +394,8 @@ def _references(table: Table) -> list[_Reference]:
         references.append(_Reference(literal(RECORD_TYPES[table.history_of]), "object_id", ("object_id",)))
     if table.name in RECORD_TYPES:
         own = literal(RECORD_TYPES[table.name])
-        references.append(_Reference(own, "id", ("id",)))
+        references.append(_Reference(own, "id", ("id",), is_of_record=True))
         for column, ids in {"merged_into_id": "trim({})", "hs_merged_object_ids": _listed("{}")}.items():
             if column in table.columns:
-                references.append(_Reference(own, ids.format(column), (column,)))
+                references.append(_Reference(own, ids.format(column), (column,), is_of_record=True))
     return references
