@@ -1,8 +1,9 @@
-"""Runs dbt inside this process: parses the project, builds the models and tests them.
+"""Runs dbt: parses the project, builds the models and tests them.
 
 Belongs here: how dbt is called, where its files lie, and how what it says becomes an error that a
-person can read. In process, because a second interpreter would cost seconds and could outlive a
-killed run with the build database open. dbt is imported where it is needed: it takes seconds too.
+person can read. It runs in this process (`dbt_invocation.py`), because a second interpreter would cost
+seconds and could outlive a killed run with the build database open; only dbt for Spark has one, and no
+such database. dbt is imported where it is needed: it takes seconds too.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestration import table_rules
+from orchestration import dbt_invocation, table_rules
+from orchestration.dbt_invocation import Node, Outcome
 from orchestration.settings import PROJECT_ROOT, Settings
 
 # What a manifest is made of. A change in any of them makes it stale.
-_SOURCES = ("dbt_project.yml", "profiles.yml", "requirements.lock", "models", "macros", "seeds", "tests/dbt")
-_RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult"}
+_SOURCES = (
+    *("dbt_project.yml", "profiles.yml", "requirements.lock", "requirements-spark.lock"),
+    *("models", "macros", "seeds", "tests/dbt"),
+)
 _SHOWN_PROBLEMS = 5
 
 
@@ -95,11 +99,11 @@ def _compiled_path(settings: Settings) -> Path:
 def write_docs(settings: Settings) -> Path:
     """Write dbt's documentation as one page into the data folder and return its path."""
     problems: list[str] = []
-    result = _invoke(
+    outcome = _invoke(
         settings, ["docs", "generate", "--static"], lambda event: _collect_problem(event, problems)
     )
-    if not result.success:
-        raise DbtError("dbt cannot write the docs: " + _first(problems or [str(result.exception)]))
+    if not outcome.success:
+        raise DbtError("dbt cannot write the docs: " + _first(problems or [outcome.problem]))
     page = settings.data_dir / "docs" / "index.html"
     page.parent.mkdir(exist_ok=True)
     page.write_bytes((settings.dbt_target_dir / "static_index.html").read_bytes())
@@ -109,9 +113,9 @@ def write_docs(settings: Settings) -> Path:
 def _write_manifest(settings: Settings, command: Sequence[str], path: Path) -> None:
     """Have dbt parse or compile the project, and keep its manifest in place of those of earlier projects."""
     problems: list[str] = []
-    result = _invoke(settings, command, lambda event: _collect_problem(event, problems))
-    if not result.success:
-        raise DbtError(f"dbt cannot {command[0]} the project: " + _first(problems or [str(result.exception)]))
+    outcome = _invoke(settings, command, lambda event: _collect_problem(event, problems))
+    if not outcome.success:
+        raise DbtError(f"dbt cannot {command[0]} the project: " + _first(problems or [outcome.problem]))
     _keep_manifest(path)
 
 
@@ -182,7 +186,7 @@ class Build:
         Raises DbtError after the last one if any node failed.
         """
         events: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
-        outcome: list[Any] = []
+        outcome: list[Outcome] = []
 
         def run() -> None:
             try:
@@ -190,11 +194,9 @@ class Build:
             finally:
                 events.put(None)
 
-        def hear(event: Any) -> None:
-            if event.info.name in _RESULT_EVENTS:
-                from dbt_common.events.functions import msg_to_dict
-
-                events.put(msg_to_dict(event))
+        def hear(event: Mapping[str, Any]) -> None:
+            if event["info"]["name"] in dbt_invocation.RESULT_EVENTS:
+                events.put(event)
             _collect_problem(event, self._problems)
 
         # A thread, so that events go out while dbt works. It dies with the process.
@@ -203,19 +205,16 @@ class Build:
         while (event := events.get()) is not None:
             yield event
         thread.join()
-        self._conclude(outcome[0] if outcome else None)
+        self._conclude(outcome[0] if outcome else Outcome(False, "dbt has ended without a word"))
 
-    def _conclude(self, outcome: Any) -> None:
-        nodes = getattr(outcome and outcome.result, "results", None) or []
-        found = self._show([node.node.name for node in nodes if _has_findings(node)])
-        self.results = [result for node in nodes for result in _results(node, found)]
+    def _conclude(self, outcome: Outcome) -> None:
+        found = self._show([node.name for node in outcome.nodes if _has_findings(node)])
+        self.results = [result for node in outcome.nodes for result in _results(node, found)]
         bad = [result for result in self.results if result.is_bad]
         if bad:
             raise DbtError(f"{len(bad)} of {len(self.results)} dbt nodes failed: " + _first(map(str, bad)))
-        if outcome is None or not outcome.success:
-            raise DbtError(
-                "dbt build failed: " + _first(self._problems or [str(outcome and outcome.exception)])
-            )
+        if not outcome.success:
+            raise DbtError("dbt build failed: " + _first(self._problems or [outcome.problem]))
         if self._keeps_compiled:
             _keep_manifest(_compiled_path(self._settings))
 
@@ -225,28 +224,22 @@ class Build:
             return {}
         arguments = ["show", "--select", *tests, "--limit", "-1"]
         shown = _invoke(self._settings, arguments, lambda event: _collect_problem(event, self._problems))
-        results = shown.result.results if shown.success else []
-        return {rule: int(count) for result in results for rule, count in result.agate_table.rows}
+        nodes = shown.nodes if shown.success else []
+        return {rule: int(count) for node in nodes for rule, count in node.rows}
 
 
-def _has_findings(result: Any) -> bool:
-    return str(result.status) in ("fail", "warn") and table_rules.has_rules(result.node.to_dict())
+def _has_findings(node: Node) -> bool:
+    return node.status in ("fail", "warn") and table_rules.has_rules(vars(node))
 
 
-def _results(result: Any, found: Mapping[str, int]) -> list[NodeResult]:
+def _results(node: Node, found: Mapping[str, int]) -> list[NodeResult]:
     """dbt's result of a node; that of a test of rules for each of its rules, where dbt could run it."""
     whole = NodeResult(
-        unique_id=result.node.unique_id,
-        name=result.node.name,
-        kind=str(result.node.resource_type),
-        status=str(result.status),
-        message=result.message or "",
-        failures=result.failures or 0,
-        seconds=result.execution_time,
+        node.unique_id, node.name, node.kind, node.status, node.message, node.failures, node.seconds
     )
     if whole.kind != "test" or whole.status not in ("pass", "fail", "warn"):
         return [whole]
-    rules = table_rules.rules_of(result.node.to_dict())
+    rules = table_rules.rules_of(vars(node))
     if whole.status != "pass" and not found.keys() & set(rules):
         return [whole]
     return [
@@ -263,15 +256,9 @@ def _results(result: Any, found: Mapping[str, int]) -> list[NodeResult]:
 
 
 def _invoke(
-    settings: Settings,
-    arguments: Sequence[str],
-    hear: Callable[[Any], None],
-) -> Any:
-    """Run a dbt command and return its `dbtRunnerResult`. Prints and logs nothing."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.adapters.factory import reset_adapters
-    from dbt.cli.main import dbtRunner
-
+    settings: Settings, arguments: Sequence[str], hear: Callable[[Mapping[str, Any]], None]
+) -> Outcome:
+    """Run a dbt command. Prints and logs nothing."""
     command = [
         *arguments,
         *("--target", settings.engine),
@@ -281,10 +268,15 @@ def _invoke(
     ]
     if variables := _variables(settings):
         command += ["--vars", json.dumps(variables)]
+    if settings.engine == "spark":
+        from orchestration.engines import spark_process  # which needs this module's like
+
+        return spark_process.invoke_dbt(settings, command, hear)
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
     try:
-        return dbtRunner(callbacks=[hear]).invoke(command)
+        return dbt_invocation.invoke(command, hear)
     finally:
-        reset_adapters()
         DuckDBConnectionManager.close_all_connections()  # others open the build database after us
 
 
@@ -293,9 +285,9 @@ def _variables(settings: Settings) -> dict[str, Any]:
     return {"custom_properties": list(settings.custom_properties)} if settings.custom_properties else {}
 
 
-def _collect_problem(event: Any, problems: list[str]) -> None:
-    if event.info.level == "error":
-        words, _, _ = event.info.msg.partition("Traceback (most recent call last)")
+def _collect_problem(event: Mapping[str, Any], problems: list[str]) -> None:
+    if event["info"]["level"] == "error":
+        words, _, _ = event["info"].get("msg", "").partition("Traceback (most recent call last)")
         if words := " ".join(words.split()):
             problems.append(words)
 

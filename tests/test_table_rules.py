@@ -6,12 +6,13 @@ its own; and that a build names the rules which broke. What the rules of a table
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import duckdb
 import pytest
 
 from orchestration import dbt_runs
+from orchestration.dbt_invocation import Node, Outcome
 from orchestration.table_rules import has_rules, rules_of
 from tests.harness import compiled_manifest
 
@@ -82,16 +83,9 @@ def test_names_of_rules_are_said_once():
 # --- results --------------------------------------------------------------------------------------
 
 
-def dbt_result(status: str, test: dict = VISITS):
+def dbt_result(status: str, test: dict = VISITS) -> Node:
     """dbt's result of a test."""
-    node = SimpleNamespace(
-        unique_id=test["unique_id"], name=test["name"], resource_type="test", to_dict=lambda: test
-    )
-    return SimpleNamespace(node=node, status=status, message="words", failures=7, execution_time=1.0)
-
-
-def outcome(*results):
-    return SimpleNamespace(result=SimpleNamespace(results=results), success=False, exception=None)
+    return Node(test["unique_id"], test["name"], "test", status, "words", 7, 1.0, test["test_metadata"])
 
 
 @pytest.fixture
@@ -101,10 +95,7 @@ def shown(monkeypatch) -> list[list[str]]:
 
     def invoke(settings, arguments, hear):
         commands.append(arguments)
-        table = SimpleNamespace(rows=[(LAST, 2), (STAGE_CLASS, 1)])
-        return SimpleNamespace(
-            success=True, result=SimpleNamespace(results=[SimpleNamespace(agate_table=table)])
-        )
+        return Outcome(True, "", [replace(dbt_result("success"), rows=[[LAST, 2], [STAGE_CLASS, 1]])])
 
     monkeypatch.setattr(dbt_runs, "_invoke", invoke)
     return commands
@@ -112,7 +103,7 @@ def shown(monkeypatch) -> list[list[str]]:
 
 def test_every_rule_that_is_kept_passes(shown):
     build = dbt_runs.Build(None, PART)
-    build._conclude(SimpleNamespace(**vars(outcome(dbt_result("pass"))) | {"success": True}))
+    build._conclude(Outcome(True, "", [dbt_result("pass")]))
     assert [(r.name, r.status, r.failures) for r in build.results] == [
         (rule, "pass", 0) for rule in rules_of(VISITS)
     ]
@@ -122,7 +113,7 @@ def test_every_rule_that_is_kept_passes(shown):
 def test_a_build_that_fails_names_the_rules_that_broke(shown):
     build = dbt_runs.Build(None, PART)
     with pytest.raises(dbt_runs.DbtError) as error:
-        build._conclude(outcome(dbt_result("fail")))
+        build._conclude(Outcome(False, "", [dbt_result("fail")]))
     assert f"test {LAST}: 2 rows; test {STAGE_CLASS}: 1 rows" in str(error.value)
     assert LEAVE not in str(error.value)
     assert VISITS["name"] in shown[0]
@@ -137,4 +128,4 @@ def test_a_build_that_fails_names_the_rules_that_broke(shown):
 def test_a_test_that_dbt_cannot_run_is_named_itself(shown):
     build = dbt_runs.Build(None, PART)
     with pytest.raises(dbt_runs.DbtError, match=f"test {VISITS['name']}: words"):
-        build._conclude(outcome(dbt_result("error")))
+        build._conclude(Outcome(False, "", [dbt_result("error")]))
