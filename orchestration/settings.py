@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +24,6 @@ PREFIX = "SALES_REPORTS_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("demo", "files", "hubspot")
 ENGINES = ("duckdb", "postgres", "spark")
-BUILT_ENGINES = ("duckdb", "postgres")
 WEEK_STARTS = ("monday", "sunday", "iso")
 HUBSPOT_API_VERSIONS = ("2026-09", "v3")
 TOKEN_NAME = "HUBSPOT_TOKEN"
@@ -31,6 +32,8 @@ MARTS_FILE = "marts.duckdb"
 POSTGRES_OPTIONS = "-c work_mem=64MB -c jit=off -c enable_nestloop=off"
 # Of the machine's memory, and at most: Python, dbt and the system need the rest.
 MEMORY_SHARE, MEMORY_AT_MOST_MIB = 0.6, 6144
+SPARK_PYTHON = PROJECT_ROOT / ".venv-spark" / "bin" / "python"
+_OLDEST_JAVA = 17
 
 
 class SettingsError(ValueError):
@@ -61,6 +64,9 @@ class Settings:
     custom_properties: tuple[str, ...] = ()
     engine: str = "duckdb"
     postgres_url: str | None = field(default=None, repr=False)
+    spark_url: str | None = field(default=None, repr=False)
+    spark_warehouse: Path | None = None
+    spark_cores: int = field(default_factory=lambda: os.cpu_count() or 1)
     on_failure: str | None = None
     hubspot_token: str | None = field(default=None, repr=False)
     hubspot_url: str = "https://api.hubapi.com"
@@ -116,6 +122,16 @@ class Settings:
         return folder if self.engine == "duckdb" else folder / self.engine
 
     @property
+    def spark_dir(self) -> Path:
+        """What Spark has beside the warehouse: its settings, the metastore, and room for what it spills."""
+        return self.data_dir / "spark"
+
+    @property
+    def spark_warehouse_dir(self) -> Path:
+        """Where Spark's tables lie, a folder of Parquet each."""
+        return self.spark_warehouse or self.spark_dir / "warehouse"
+
+    @property
     def lock_path(self) -> Path:
         """Held by the run that is under way (`lock.py`)."""
         return self.data_dir / "run.lock"
@@ -162,6 +178,22 @@ def _memory(text: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B", text, re.IGNORECASE):
         raise ValueError("must be an amount of memory such as 4GB")
     return text
+
+
+def _spark_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("sc", "thrift") or not parts.hostname:
+        raise ValueError(
+            "must be the address of a server, such as sc://host:15002 (Spark Connect) or thrift://host:10000"
+        )
+    return text
+
+
+def memory_in_mib(text: str) -> int:
+    """An amount of memory, as SALES_REPORTS_MEMORY_LIMIT has it, in MiB."""
+    amount, unit = re.fullmatch(r"([0-9.]+) ?([KMGT]i?B)", text, re.IGNORECASE).groups()
+    base = 1024 if "i" in unit.lower() else 1000
+    return int(float(amount) * base ** (1 + "KMGT".index(unit[0].upper()))) // 2**20
 
 
 def default_memory_limit() -> str:
@@ -240,6 +272,9 @@ _READERS = {
     "custom_properties": _names,
     "engine": _choice(*ENGINES),
     "postgres_url": str,
+    "spark_url": _spark_url,
+    "spark_warehouse": _path,
+    "spark_cores": _integer(1),
     "on_failure": str,
     "hubspot_url": _url,
     "hubspot_api_version": _choice(*HUBSPOT_API_VERSIONS),
@@ -275,7 +310,9 @@ def load_settings(environment: Mapping[str, str] | None = None, *, reads_source:
             try:
                 values[field] = _READERS[field](text)
             except ValueError as error:
-                problems.append(f"{name}={text!r}: {error}")
+                # What stands in the address of a server may be a secret.
+                said = name if field == "spark_url" else f"{name}={text!r}"
+                problems.append(f"{said}: {error}")
     if reads_source and values.get("source") == "files" and "files_dir" not in values:
         problems.append(
             "SALES_REPORTS_SOURCE=files needs SALES_REPORTS_FILES_DIR, the folder with one file per table"
@@ -293,15 +330,15 @@ def load_settings(environment: Mapping[str, str] | None = None, *, reads_source:
             "sees can only be said of users whom a proxy has logged in"
         )
     engine = values.get("engine", "duckdb")
-    if engine not in BUILT_ENGINES:
-        problems.append(
-            f"SALES_REPORTS_ENGINE={engine}: a run builds and publishes on "
-            f"{' or '.join(BUILT_ENGINES)} only so far"
-        )
     if engine == "postgres" and "postgres_url" not in values:
         problems.append(
             "SALES_REPORTS_ENGINE=postgres needs SALES_REPORTS_POSTGRES_URL, such as "
             "postgresql://user:password@host/database"
+        )
+    if "spark_url" in values and "spark_warehouse" not in values:
+        problems.append(
+            "SALES_REPORTS_SPARK_URL needs SALES_REPORTS_SPARK_WAREHOUSE, a folder that this machine and the "
+            "server have under the same path: tables come and go by it"
         )
     if problems:
         raise SettingsError("Settings: " + "; ".join(problems))
@@ -344,6 +381,40 @@ def set_tool_environment(settings: Settings) -> None:
         # For a build's large joins, unless the connection string says otherwise (the last one counts).
         variables["PGOPTIONS"] = f"{POSTGRES_OPTIONS} {variables.get('PGOPTIONS', '')}".strip()
         os.environ.update(variables)
+    if settings.engine == "spark":
+        _must_have_spark(settings)
+
+
+def _must_have_spark(settings: Settings) -> None:
+    """Raises SettingsError where dbt for Spark is not installed, or no Java that a session can run in."""
+    if not SPARK_PYTHON.exists():
+        raise SettingsError(
+            f"SALES_REPORTS_ENGINE=spark needs {SPARK_PYTHON.parent.parent}; run: make .venv-spark/.installed"
+        )
+    if settings.spark_url:
+        return
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java")
+    try:
+        said = subprocess.run([java or "java", "-version"], capture_output=True, text=True).stderr
+    except OSError:
+        said = ""
+    version = re.search(r'version "([0-9]+)', said)
+    if not version or int(version[1]) < _OLDEST_JAVA:
+        found = f"{java} is version {version[1]}" if version else "there is none"
+        raise SettingsError(
+            f"SALES_REPORTS_ENGINE=spark needs Java {_OLDEST_JAVA} or newer, and {found}; install one "
+            "(Debian: openjdk-17-jre-headless), set JAVA_HOME to it, or SALES_REPORTS_SPARK_URL to a server"
+        )
+
+
+def environment_without_secrets() -> dict[str, str]:
+    """The environment for a program of another interpreter that needs neither settings nor secrets."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith((PREFIX, "PG", "PYTHON", "VIRTUAL_ENV")) and name != TOKEN_NAME
+    }
 
 
 def libpq_environment(postgres_url: str) -> dict[str, str]:

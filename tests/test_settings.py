@@ -15,7 +15,7 @@ from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_s
 NAMES = (
     "SOURCE FILES_DIR DATA_DIR TIME_ZONE CURRENCY FISCAL_YEAR_START_MONTH WEEK_STARTS_ON RUN_TS DEMO_SEED "
     "DEMO_DEALS DEMO_END KEEP_BUILDS FULL_REFRESH MAX_REJECT_SHARE ACCEPT_DROP INCLUDE_PERSONAL_DATA "
-    "CUSTOM_PROPERTIES MEMORY_LIMIT ENGINE POSTGRES_URL ON_FAILURE "
+    "CUSTOM_PROPERTIES MEMORY_LIMIT ENGINE POSTGRES_URL ON_FAILURE SPARK_URL SPARK_WAREHOUSE SPARK_CORES "
     "HUBSPOT_URL HUBSPOT_API_VERSION HUBSPOT_REQUESTS_PER_10_S HUBSPOT_FULL_REFRESH "
     "VIEWER_HOST VIEWER_PORT VIEWER_USER_HEADER VIEWER_ACCESS_FILE"
 ).split()
@@ -93,7 +93,9 @@ def test_an_empty_value_is_none():
         ("MAX_REJECT_SHARE", "5", "share between 0 and 1"),
         ("ACCEPT_DROP", "maybe", "must be 1 or 0"),
         ("ENGINE", "oracle", "must be one of"),
-        ("ENGINE", "spark", "on duckdb or postgres only"),
+        ("SPARK_URL", "http://host:15002", "sc://host:15002"),
+        ("SPARK_URL", "sc://host:15002", "needs SALES_REPORTS_SPARK_WAREHOUSE"),
+        ("SPARK_CORES", "0", "must be at least 1"),
         ("ENGINE", "postgres", "needs SALES_REPORTS_POSTGRES_URL"),
         ("SOURCE", "hubspot", "needs HUBSPOT_TOKEN.*crm.objects.deals.read"),
         ("HUBSPOT_URL", "api.hubapi.com", "must be an address"),

@@ -71,6 +71,10 @@ def engine_of(settings: Settings) -> Engine:
         from orchestration.engines.postgres import Postgres  # psycopg takes a while to import
 
         return Postgres(settings)
+    if settings.engine == "spark":
+        from orchestration.engines.spark import Spark
+
+        return Spark(settings)
     return Engine(settings)
 
 

@@ -1,0 +1,160 @@
+"""Spark: the raw tables land as Parquet, dbt builds there, and readers have `core` and `reports` there.
+
+Belongs here: what happens in the warehouse in which step of a run. How Spark is talked to and how builds
+reach readers belongs to the modules that this one calls.
+
+A table is a folder of Parquet in <warehouse>/<database>.db, on Spark as here: what dbt has built comes
+back by reading it. Without a server, dbt works in a catalog that ends with it, so that only publication
+needs the metastore, which one process at a time can open.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import duckdb
+
+from orchestration import data_folder, dbt_runs, publish, published_catalog
+from orchestration.engines import Engine, on_duckdb, spark_publication
+from orchestration.engines.spark_process import (
+    landed_build,
+    raw_dir,
+    spark_session,
+    suffix_of,
+)
+from orchestration.engines.spark_publication import MARTS
+from orchestration.ingest.values import literal, quoted
+
+_OF_BUILD = ("seeds", "staging", "intermediate", "raw_hubspot")
+# Tables of the marts that are complete only after the proof.
+_WRITTEN_BY_PROOF = (published_catalog.REPORTS, published_catalog.CHECKS, "reports.rpt_data_quality")
+
+
+class Spark(Engine):
+    """A warehouse folder, and Spark in a process of its own or the server of SALES_REPORTS_SPARK_URL."""
+
+    def land(self, build: duckdb.DuckDBPyConnection) -> str:
+        """Replace the raw tables in the warehouse; that of the build's id comes last and makes it whole."""
+        start = perf_counter()
+        folder = raw_dir(self.settings)
+        shutil.rmtree(folder, ignore_errors=True)
+        tables = build.execute(
+            "select table_name from duckdb_tables() where database_name = current_database() "
+            "and schema_name = 'raw_hubspot' order by table_name = '_run', table_name"
+        ).fetchall()
+        for (name,) in tables:
+            _write_parquet(build, f"raw_hubspot.{quoted(name)}", folder / name)
+        return f"; written for Spark in {perf_counter() - start:.1f} s"
+
+    def begin_build(self) -> None:
+        """Remove what is left of builds that nobody reads; a server gets the databases of the build."""
+        dbt_runs.compiled_manifest(on_duckdb(self.settings))  # while nobody has the build database open
+        shutil.rmtree(self.settings.spark_dir / "scratch", ignore_errors=True)
+        marts = [f"{schema}_{self._suffix}" for schema in MARTS]
+        if self.settings.spark_url:
+            with spark_session(self.settings) as spark:
+                spark_publication.check_marts(spark)
+                for database in (*_OF_BUILD, *marts):
+                    spark_publication.renew_database(spark, database, self._folder(database))
+        else:
+            for database in (*_OF_BUILD, *marts):
+                shutil.rmtree(self._folder(database), ignore_errors=True)
+
+    def begin_part(self) -> None:
+        raise dbt_runs.DbtError("On Spark every build is whole; run the whole job.")
+
+    def fetch(self, build: duckdb.DuckDBPyConnection) -> str:
+        """Read seeds and marts back."""
+        start = perf_counter()
+        build.execute("create schema if not exists seeds")
+        targets = {"seeds": "seeds"} | {
+            f"{schema}_{self._suffix}": f"{data_folder.MARTS}.{schema}" for schema in MARTS
+        }
+        for database, target in targets.items():
+            for table in sorted(self._folder(database).iterdir()):
+                rows = literal(f"{table}/*.parquet")
+                build.execute(
+                    f"create or replace table {target}.{quoted(table.name)} as from read_parquet({rows})"
+                )
+        return f"; fetched from Spark in {perf_counter() - start:.1f} s"
+
+    def publish(self) -> None:
+        """Complete the marts over there by what the proof has found, then have readers' views show them."""
+        build_id = publish.audited_build_id(self.settings.build_path)
+        if landed_build(self.settings) != build_id:
+            raise publish.PublishError(f"Spark holds another build than {build_id}; run the whole job.")
+        manifest = self.marts_manifest  # before the build is opened: dbt may open it too
+        with spark_session(self.settings) as spark:
+            spark_publication.check_marts(spark)
+            if not spark_publication.is_complete(spark, build_id):
+                with closing(data_folder.open_build(self.settings.build_path)) as build:
+                    self._complete(build, spark, build_id, manifest)
+            spark_publication.show(spark, build_id)
+            oldest = publish.oldest_allowed(self.settings)
+            kept = spark_publication.prune(spark, self.settings.keep_builds, oldest)
+        for folder in self.settings.spark_warehouse_dir.glob("*.db"):
+            # Tables of a build remain where they are dropped, and those of one that was ended.
+            if spark_publication.is_of_build(folder.stem) and folder.stem not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _complete(
+        self, build: duckdb.DuckDBPyConnection, spark: Any, build_id: str, manifest: dict[str, Any]
+    ) -> None:
+        """Have all tables of a proven build in the metastore, and what will show them to readers."""
+        published_catalog.write(build, manifest)
+        for table in _WRITTEN_BY_PROOF:
+            schema, _, name = table.partition(".")
+            _write_parquet(build, table, self._folder(f"{schema}_{self._suffix}") / name)
+        views = spark_publication.views(build, manifest, self._suffix)
+        statements = build.sql("select unnest($1) as statement", params=[views]).project(
+            "row_number() over () as position, statement"
+        )
+        folder = self._folder(f"reports_{self._suffix}") / spark_publication.STATEMENTS
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        statements.write_parquet(str(folder / "rows.parquet"))
+        for schema in MARTS:
+            database = f"{schema}_{self._suffix}"
+            spark_publication.register(spark, database, self._folder(database), build_id)
+
+    def roll_back(self) -> tuple[Path, Path]:
+        with spark_session(self.settings) as spark:
+            left, now = spark_publication.roll_back(spark)
+        files = [self.settings.published_dir / f"{build_id}.duckdb" for build_id in (left, now)]
+        if files[1].exists():
+            publish.point_link(self.settings.published_link, files[1])
+        return files[0], files[1]
+
+    @property
+    def address(self) -> str:
+        where = self.settings.spark_dir / "conf" if not self.settings.spark_url else "the server"
+        return f"Spark: databases core and reports of {where}"
+
+    @cached_property
+    def marts_manifest(self) -> dict[str, Any]:
+        return dbt_runs.compiled_manifest(on_duckdb(self.settings))
+
+    @property
+    def _suffix(self) -> str:
+        build_id = landed_build(self.settings)
+        if build_id is None:
+            raise dbt_runs.DbtError("No raw tables have landed for Spark yet; run the whole job.")
+        return suffix_of(build_id)
+
+    def _folder(self, database: str) -> Path:
+        return self.settings.spark_warehouse_dir / f"{database}.db"
+
+
+def _write_parquet(build: duckdb.DuckDBPyConnection, table: str, folder: Path) -> None:
+    """Have a folder of Parquet with the rows of a table, and nothing else."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # Complete under its name or not there: a killed run may leave half a file.
+    scratch = folder / "_rows.parquet"
+    build.execute(f"copy (from {table}) to {literal(str(scratch))} (format parquet, compression zstd)")
+    scratch.rename(folder / "rows.parquet")

@@ -1,0 +1,256 @@
+"""Programs of .venv-spark: dbt, and a Spark session that runs single statements.
+
+Belongs here: their settings and environment, what they are told and what they say. Both end when this
+process does, however it ends: their input is a pipe from here. What is built and published belongs to
+`spark.py` and `spark_publication.py`.
+
+Without SALES_REPORTS_SPARK_URL, Spark runs inside such a program, by the settings in <data>/spark/conf,
+by which readers find it too. With it, the programs are clients of a server (Spark Connect or Thrift),
+whose settings are its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+
+from orchestration.dbt_invocation import Node, Outcome
+from orchestration.ingest.values import literal
+from orchestration.settings import (
+    PROJECT_ROOT,
+    SPARK_PYTHON,
+    Settings,
+    environment_without_secrets,
+    memory_in_mib,
+)
+
+_DBT = PROJECT_ROOT / "orchestration" / "dbt_invocation.py"
+_WORKER = Path(__file__).with_name("spark_worker.py")
+# -P: the folder of these modules has names, such as lock, that others know for something else.
+_INTERPRETER = (str(SPARK_PYTHON), "-P", "-W", "ignore")
+_WITHOUT_DATABASE = ("parse",)
+_TAIL = 2000  # characters of the log that are read for the reason why a program ended
+_QUIET = """\
+# Written by every run (orchestration/engines/spark_process.py).
+rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %p %c{1}: %m%n
+"""
+
+
+class SparkError(RuntimeError):
+    """Spark refused a statement, or could not start; the message is Spark's, without Java's traces."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a statement gives."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+# --- dbt ------------------------------------------------------------------------------------------
+
+
+def invoke_dbt(
+    settings: Settings, command: Sequence[str], hear: Callable[[Mapping[str, Any]], None]
+) -> Outcome:
+    """Run a command of dbt as `dbt_invocation.invoke` does, in .venv-spark."""
+    has_own_session = not settings.spark_url and command[0] not in _WITHOUT_DATABASE
+    request = json.dumps({"command": list(command), "has_own_session": has_own_session})
+    outcome = None
+    with _program(settings, str(_DBT), request) as process:
+        for line in process.stdout:
+            said = json.loads(line)
+            if event := said.get("event"):
+                event["info"]["msg"] = without_traces(event["info"].get("msg", ""))
+                hear(event)
+            else:
+                outcome = said["outcome"]
+    if outcome is None:
+        return Outcome(False, f"dbt has ended without a word. {_last_words(settings)}")
+    nodes = [Node(**node | {"message": without_traces(node["message"])}) for node in outcome["nodes"]]
+    return Outcome(outcome["success"], without_traces(outcome["problem"]), nodes)
+
+
+# --- single statements ----------------------------------------------------------------------------
+
+
+class SparkSession:
+    """A session in which what readers find is written: the metastore, not the catalog of a build."""
+
+    def __init__(self, process: subprocess.Popen, settings: Settings) -> None:
+        self._process, self._settings = process, settings
+
+    def execute(self, statement: str) -> Rows:
+        """Run a statement. Raises SparkError if Spark refuses it, or has ended."""
+        with suppress(BrokenPipeError):  # it has ended then
+            print(json.dumps(statement), file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise SparkError(f"Spark has ended. {_last_words(self._settings)}")
+        answer = json.loads(line, object_hook=_value)
+        if "error" in answer:
+            raise SparkError(without_traces(answer["error"]))
+        return Rows(answer["columns"], [tuple(row) for row in answer["rows"]])
+
+
+@contextmanager
+def spark_session(settings: Settings) -> Iterator[SparkSession]:
+    """A session that ends with the block."""
+    with _program(settings, str(_WORKER), settings.spark_url or "") as process:
+        yield SparkSession(process, settings)
+
+
+def _value(found: dict[str, Any]) -> Any:
+    """A value that JSON has no type for, as `spark_worker.py` writes it."""
+    match list(found.items()):
+        case [("date", text)]:
+            return date.fromisoformat(text)
+        case [("instant", text)]:
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        case [("decimal", text)]:
+            return Decimal(text)
+    return found
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _program(settings: Settings, *arguments: str) -> Iterator[subprocess.Popen]:
+    settings.spark_dir.mkdir(parents=True, exist_ok=True)
+    write_configuration(settings)
+    with _log(settings).open("w") as log:
+        process = subprocess.Popen(
+            [*_INTERPRETER, *arguments],
+            cwd=settings.spark_dir,  # where Spark and dbt may leave what they like
+            env=_environment(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the run, which ends it
+        )
+        with process:
+            try:
+                yield process
+                process.stdin.close()
+            except BaseException:
+                process.kill()
+                raise
+
+
+def _log(settings: Settings) -> Path:
+    return settings.spark_dir / "spark.log"
+
+
+def _last_words(settings: Settings) -> str:
+    words = without_traces(_log(settings).read_text(errors="replace")[-_TAIL:])
+    return f"{words} ({_log(settings)})"
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    own = {
+        "SPARK_CONF_DIR": str(_configuration_dir(settings)),
+        "TZ": "UTC",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+        "SALES_REPORTS_DBT_SPARK_RAW": raw_dir(settings).as_uri(),
+    }
+    if build := landed_build(settings):
+        own["SALES_REPORTS_DBT_BUILD"] = suffix_of(build)
+    address = urlsplit(settings.spark_url or "")
+    if address.scheme == "sc":
+        own["SPARK_REMOTE"] = settings.spark_url
+    elif address.scheme == "thrift":
+        own |= {
+            "SALES_REPORTS_DBT_SPARK_METHOD": "thrift",
+            "SALES_REPORTS_DBT_SPARK_HOST": address.hostname,
+            "SALES_REPORTS_DBT_SPARK_PORT": str(address.port or 10000),
+        }
+    return environment_without_secrets() | own
+
+
+def _configuration_dir(settings: Settings) -> Path:
+    return settings.spark_dir / "conf"
+
+
+def write_configuration(settings: Settings) -> None:
+    """Write what makes a session that finds the reports: for the programs here, and for readers."""
+    folder = settings.spark_dir
+    configuration = {
+        "spark.master": f"local[{settings.spark_cores}]",
+        "spark.driver.memory": f"{memory_in_mib(settings.memory_limit)}m",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        # Plans of many steps are read by recursion.
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -Xss4m -Dderby.stream.error.file=/dev/null",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": (
+            f"jdbc:derby:;databaseName={folder / 'metastore'};create=true"
+        ),
+        "spark.local.dir": folder / "scratch",
+        "spark.sql.warehouse.dir": settings.spark_warehouse_dir.as_uri(),
+        "spark.sql.shuffle.partitions": settings.spark_cores,
+        "spark.sql.session.timeZone": "UTC",
+        # Others read an instant as such only where it is one.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    _configuration_dir(settings).mkdir(exist_ok=True)
+    lines = [f"{name} {value}\n" for name, value in configuration.items()]
+    (_configuration_dir(settings) / "spark-defaults.conf").write_text(
+        "# Written by every run (orchestration/engines/spark_process.py).\n" + "".join(lines)
+    )
+    (_configuration_dir(settings) / "log4j2.properties").write_text(_QUIET)
+
+
+def raw_dir(settings: Settings) -> Path:
+    """Where the raw tables of the next build lie, a folder of Parquet each."""
+    return settings.spark_warehouse_dir / "raw"
+
+
+def landed_build(settings: Settings) -> str | None:
+    """The build that the landed raw tables are for; None before any have landed."""
+    run = raw_dir(settings) / "_run" / "rows.parquet"
+    if not run.exists():
+        return None
+    with duckdb.connect() as connection:
+        (build_id,) = connection.execute(f"select build_id from {literal(str(run))}").fetchone()
+    return build_id
+
+
+def suffix_of(build_id: str) -> str:
+    """What the databases of a build end in; Spark's names are small letters, digits and underscores."""
+    return re.sub("[^a-z0-9]", "_", build_id.lower())
+
+
+def without_traces(text: str) -> str:
+    """What Spark or Java says, without traces and plans, in one line: its first words and the last cause."""
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not re.match(r"at [\w.$/<>]+\(|\.\.\. \d+ more", line)]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    told = []
+    for line in lines:
+        if re.match(r"('|\+- |:- |JVM stacktrace|== |Caused by: )", line):
+            break
+        told.append(line)
+    return " ".join([*told, *causes[-1:]])
