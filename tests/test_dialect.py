@@ -124,7 +124,7 @@ def cases() -> Iterator[tuple[str, Values]]:
     )
     yield "(select {{ latest('b', 'a') }} from given)", [("1", "'x'"), ("3", "'a'"), ("2", "'z'")]
     yield "'{{ spelled_out() }}' in ('table', 'view')", column("varchar", ["a"])
-    grown = "recursive_cte('grown', ['m'], 'select 1 as m', 'select 2 * grown.m from [rows] where grown.m < 9')"
+    grown = "recursive_cte('grown', ['m'], 'select 1 as m', 'select 2 * grown.m as m from [rows] where grown.m < 9')"
     yield (
         f"(select sum(m) from ({{{{ with_recursive() }}}} {{{{ {grown} }}}} select * from grown) as of_all)",
         column("integer", ["1"]),

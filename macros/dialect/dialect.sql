@@ -27,11 +27,12 @@
 {% macro default__raw_midnight(day, time_zone) %}timezone({{ time_zone }}, cast({{ day }} as timestamp)){% endmacro %}
 
 {#
-  First instant of a local day (H13). Where midnight occurs twice (America/Havana) engines choose the
+  First instant of a local day (H13). Where midnight occurs twice (America/Havana) raw_midnight is the
   second one. The first one is midnight by the offset of the evening before; it counts if it lies
   on the day, which it does not where the clock went back before midnight.
 #}
-{% macro local_midnight(day, time_zone) -%}
+{% macro local_midnight(day, time_zone) %}{{ return(adapter.dispatch('local_midnight')(day, time_zone)) }}{% endmacro %}
+{% macro default__local_midnight(day, time_zone) -%}
 {%- set midnight = raw_midnight(day, time_zone) -%}
 {%- set evening = shifted("cast(" ~ day ~ " as timestamp)", -6, 'hour') -%}
 {%- set by_evening = shifted(raw_midnight(evening, time_zone), 6, 'hour') -%}
@@ -214,7 +215,7 @@ end
 {#
   A CTE that grows from itself: the rows of the select `first`, and those of the select `next` for as long as it
   gives any; in it, `from [rows]` reads those of the step before under the name of the CTE. It stands in a list
-  that `with_recursive` opens. Trino needs the names of the columns.
+  that `with_recursive` opens. Trino needs the names of the columns, BigQuery in both selects.
 #}
 {% macro with_recursive() %}{{ return(adapter.dispatch('with_recursive')()) }}{% endmacro %}
 {% macro default__with_recursive() %}with recursive{% endmacro %}

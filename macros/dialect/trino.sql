@@ -1,6 +1,9 @@
 {#
   The macros of dialect.sql on Trino, in its order; what they mean is said there. Compiled and parsed by
   tests, never run. Nothing else belongs here.
+
+  Which of two equal local times the engine takes, where the clock goes back, was not tried: `local_midnight`
+  is right for either; opening hours of a business that fall into that hour are not.
 #}
 
 {# Without a precision they are whole milliseconds. #}

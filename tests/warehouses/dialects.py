@@ -28,6 +28,7 @@ class Dialect:
     nests_recursion: bool = True  # a recursion may stand inside another query
     names_recursion: bool = False  # a recursion names its columns
     says_intervals: bool = True  # interval '1 minute'
+    has_percent: bool = True  # the operator
 
 
 def words(text: str) -> frozenset[str]:
@@ -79,11 +80,13 @@ DIALECTS = {
         """),
         nests_recursion=False,
         says_intervals=False,
+        has_percent=False,
     ),
     "databricks": Dialect(
         functions=COMMON_FUNCTIONS
         | words("""
-            add_months array array_append array_contains date_trunc datediff explode from_utc_timestamp
+            add_months array array_append array_contains concat date_trunc datediff explode lpad
+            from_utc_timestamp
             make_date sequence split_part string_agg to_utc_timestamp try_cast unix_millis weekday
         """),
         types=COMMON_TYPES | {"string", "double", "decimal(38, 2)", "decimal(38, 10)", "decimal(38, 0)"},
@@ -182,8 +185,6 @@ def not_shared(tokens: list[Token], tree: exp.Expression) -> Iterator[str]:
             yield "union without all or distinct"
         if word in ("except", "intersect"):
             yield word
-    if any(token.token_type == TokenType.MOD for token in tokens):
-        yield "the operator %"
     if tree.find(exp.Filter):
         yield "an aggregate with filter"
     if any(select.args.get("windows") for select in tree.find_all(exp.Select)):
@@ -210,6 +211,8 @@ def not_of_this_one(dialect: Dialect, tokens: list[Token], tree: exp.Expression)
     for cte in tree.find_all(exp.CTE):
         if reads_itself(cte) and not cte.args["alias"].columns and dialect.names_recursion:
             yield f"recursion {cte.alias} without names of columns"
+    if any(token.token_type == TokenType.MOD for token in tokens) and not dialect.has_percent:
+        yield "the operator %"
     for word, following in pairwise(tokens):
         if word.text.lower() == "interval" and " " in following.text and not dialect.says_intervals:
             yield f"interval '{following.text}'"

@@ -3,7 +3,7 @@
     from teams
 {%- endset %}
 {%- set next -%}
-    select final.team_id, teams.parent_team_id, final.distance + 1
+    select final.team_id, teams.parent_team_id as ancestor_team_id, final.distance + 1 as distance
     from [rows]
     inner join teams on final.ancestor_team_id = teams.team_id
     where teams.parent_team_id is not null
