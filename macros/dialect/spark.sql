@@ -8,7 +8,17 @@
 
 {% macro spark__local_date(instant, time_zone) %}cast(from_utc_timestamp({{ instant }}, {{ time_zone }}) as date){% endmacro %}
 
-{% macro spark__raw_midnight(day, time_zone) %}to_utc_timestamp(cast({{ day }} as timestamp), {{ time_zone }}){% endmacro %}
+{# Spark takes the first of two: the second one is what the clock of some hours later makes of it, if it fits. #}
+{% macro spark__raw_midnight(day, time_zone) -%}
+{%- set local = 'cast(' ~ day ~ ' as timestamp)' -%}
+{%- set later = shifted('to_utc_timestamp(' ~ shifted(local, 6, 'hour') ~ ', ' ~ time_zone ~ ')', -6, 'hour') -%}
+greatest(
+    to_utc_timestamp({{ local }}, {{ time_zone }}),
+    case when from_utc_timestamp({{ later }}, {{ time_zone }}) = {{ local }} then {{ later }} end
+)
+{%- endmacro %}
+
+{% macro spark__local_midnight(day, time_zone) %}to_utc_timestamp(cast({{ day }} as timestamp), {{ time_zone }}){% endmacro %}
 
 {% macro spark__epoch_ms(instant) %}unix_millis({{ instant }}){% endmacro %}
 
