@@ -1,0 +1,193 @@
+"""The models give the same numbers on Spark as on DuckDB: every row, cent and millisecond.
+
+Belongs here: building the same raw rows on both engines, in one session of Spark, and comparing what stands
+in the tables; and each macro of `macros/dialect/` by itself. That the numbers are right is tested on DuckDB.
+
+`pytest tests/test_spark.py --crms 20` compares many hard CRMs instead of one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import duckdb
+import pytest
+
+from orchestration.checks.compare import row_differences
+from tests.conftest import DEFAULT_CRMS
+from tests.crm_generator import hard_crm
+from tests.demo_rows import END, Demo
+from tests.harness import Build, load_crm
+from tests.spark_session import Spark, land, spark_session
+from tests.test_dialect import Values, cases, rendered, with_from
+from tests.test_postgres import DEALS, as_dicts, spoil
+
+# A clock that skips midnight, and most traps of the generator.
+HARD_CRM = 3
+# Unicode got their lower case after DuckDB's list of it was made.
+NEWER_LETTERS = set("\u1c89\ua7cb\ua7cc\ua7ce\ua7d2\ua7d4\ua7da\ua7dc")
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory) -> Iterator[Spark]:
+    with spark_session(tmp_path_factory.mktemp("spark")) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Build]:
+    """The demo CRM with odd values, built by DuckDB."""
+    tables = Demo(DEALS, END).rows
+    spoil(tables, random.Random(1))
+    build = load_crm(tables, run_ts=END)
+    build.ensure(*build.project.nodes)
+    yield build
+    build.connection.close()
+
+
+@pytest.fixture(scope="module")
+def demo_on_spark(spark, demo) -> dict[str, tuple[str, int]]:
+    """The same CRM built and tested by dbt there: what became of each node."""
+    return build_on_spark(spark, demo, "demo")
+
+
+def build_on_spark(spark: Spark, build: Build, name: str) -> dict[str, tuple[str, int]]:
+    raw = land(build.connection, spark.folder / f"raw_{name}")
+    arguments = ["build", "--full-refresh", "--exclude-resource-type", "unit_test"]
+    return spark.dbt(*arguments, build=name, raw=raw)
+
+
+def assert_all_is_well(nodes: dict[str, tuple[str, int]]) -> None:
+    bad = {node: result for node, result in nodes.items() if result[0] not in ("success", "pass")}
+    assert not bad
+    assert {kind for kind in ("seed", "model", "test") if any(node.startswith(kind) for node in nodes)} == {
+        "seed",
+        "model",
+        "test",
+    }
+
+
+def assert_same_rows(spark: Spark, build: Build, name: str) -> None:
+    """Fail unless every mart of both engines has the same columns, types and rows."""
+    different = {}
+    for node in build.project.nodes.values():
+        if node.schema in ("core", "reports") and not node.name.startswith("_") and is_table(build, node):
+            found = differences(spark, build, node.schema, node.name, name)
+            if found:
+                different[node.name] = found
+    for table, found in different.items():
+        shown = "\n".join(f"  {one['id']}: {one['difference']}" for one in found[:4])
+        pytest.fail(
+            f"{name}: {len(different)} tables differ ({', '.join(different)}).\n"
+            f"{table}, {len(found)} rows of Spark against DuckDB's:\n{shown}"
+        )
+
+
+def is_table(build: Build, node) -> bool:
+    return bool(
+        build.connection.execute(
+            "select 1 from information_schema.tables where table_schema = ? and table_name = ?",
+            [node.schema, node.name],
+        ).fetchone()
+    )
+
+
+def differences(spark: Spark, build: Build, schema: str, table: str, name: str) -> list[dict[str, str]]:
+    """How Spark's table differs from DuckDB's. Values are equal or not; floats may differ in rounding."""
+    theirs, ours = spark.table(f"{schema}_{name}", table), f'"{schema}"."{table}"'
+    actual_kinds, kinds = (columns(build.connection, relation) for relation in (theirs, ours))
+    if list(actual_kinds.items()) != list(kinds.items()):
+        return [{"id": "columns", "difference": f"{actual_kinds}, expected {kinds}"}]
+    actual, expected = (
+        build.connection.execute(f"select * from {relation}").fetchall() for relation in (theirs, ours)
+    )
+    if Counter(actual) == Counter(expected):
+        return []
+    floats = [column for column, kind in kinds.items() if kind == "DOUBLE"]
+    return row_differences(as_dicts(list(kinds), actual), as_dicts(list(kinds), expected), floats)
+
+
+def columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    described = connection.execute(f"describe select * from {relation}").fetchall()
+    return {column: kind for column, kind, *_ in described}
+
+
+# --- tests ----------------------------------------------------------------------------------------
+
+
+def test_dbt_builds_the_same_tables(spark, demo, demo_on_spark):
+    assert_all_is_well(demo_on_spark)
+    assert_same_rows(spark, demo, "demo")
+
+
+def test_dbt_s_tests_find_what_is_wrong(spark, demo, demo_on_spark):
+    """On Spark nothing else keeps a key unique or a column filled."""
+    spark.execute("insert into core_demo.dim_owners select * from core_demo.dim_owners limit 1")
+    raw = spark.folder / "raw_demo"
+    nodes = spark.dbt("test", "--select", "dim_owners_keeps_its_rules", build="demo", raw=raw)
+    assert list(nodes.values()) == [("fail", 1)]
+
+
+def pytest_generate_tests(metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        count = metafunc.config.getoption("--crms")
+        metafunc.parametrize("seed", [HARD_CRM] if count == DEFAULT_CRMS else range(count))
+
+
+def test_hard_crm_is_the_same(spark, seed):
+    crm = hard_crm(seed)
+    build = load_crm(crm.tables, **crm.settings)
+    build.ensure(*build.project.nodes)
+    assert_all_is_well(build_on_spark(spark, build, f"crm_{seed}"))
+    assert_same_rows(spark, build, f"crm_{seed}")
+    build.connection.close()
+
+
+@pytest.fixture(scope="module")
+def duck() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
+@pytest.mark.parametrize(
+    ("number", "case", "values"),
+    [pytest.param(number, *case, id=case[0]) for number, case in enumerate(cases())],
+)
+def test_macro_is_the_same(spark, duck, number, case, values: Values):
+    if "without_case" in case:
+        values = [row for row in values if not NEWER_LETTERS & set(row[0])]
+    names = ", ".join(["n", "a", "b"][: len(values[0]) + 1])
+    rows = ",\n".join(f"({n}, {', '.join(row)})" for n, row in enumerate(values))
+    given = spark.folder / f"given_{number}"
+    given.mkdir()
+    duck.execute(
+        f"copy (select * from (values {rows}) as given ({names})) to '{given}/rows.parquet' (format parquet)"
+    )
+    on_duckdb, on_spark = (
+        f"with given as ({source}), "
+        f"answered (n, value) as (select n, {with_from(rendered(case, engine))}) select * from answered"
+        for engine, source in (
+            ("duckdb", f"from '{given}/rows.parquet'"),
+            ("spark", f"select * from parquet.`{given}`"),
+        )
+    )
+    duckdb_has, spark_has = (
+        Counter((n, comparable(value)) for n, value in duck.execute(query).fetchall())
+        for query in (on_duckdb, f"from {spark.parquet(on_spark, f'case_{number}')}")
+    )
+    assert duckdb_has
+    assert not duckdb_has - spark_has
+    assert not spark_has - duckdb_has
+
+
+def comparable(value: object) -> object:
+    """Days as instants: Spark has no local times, and counts days as dates."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return value
