@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 from zoneinfo import ZoneInfo
 
@@ -124,7 +125,8 @@ def cases() -> Iterator[tuple[str, Values]]:
     )
     yield "(select {{ latest('b', 'a') }} from given)", [("1", "'x'"), ("3", "'a'"), ("2", "'z'")]
     yield "'{{ spelled_out() }}' in ('table', 'view')", column("varchar", ["a"])
-    grown = "recursive_cte('grown', ['m'], 'select 1 as m', 'select 2 * grown.m as m from [rows] where grown.m < 9')"
+    yield "'{{ added_up() }}' in ('table', 'sums')", column("varchar", ["a"])
+    grown = "recursive_cte('grown', ['m'], 'select 1 as m', 'select 2 * m as m from [rows] where m < 9')"
     yield (
         f"(select sum(m) from ({{{{ with_recursive() }}}} {{{{ {grown} }}}} select * from grown) as of_all)",
         column("integer", ["1"]),
@@ -150,8 +152,9 @@ def engines():
         yield {"duckdb": duck.execute, "postgres": server.execute}
 
 
-def rendered(case: str, engine: str) -> str:
-    """A case as dbt would compile it for the engine."""
+@cache
+def macros_of(engine: str) -> dict:
+    """The project's macros, as dbt would dispatch them for the engine."""
 
     class Adapter:
         @staticmethod
@@ -159,11 +162,15 @@ def rendered(case: str, engine: str) -> str:
             return getattr(macros, f"{engine}__{name}", None) or getattr(macros, f"default__{name}")
 
     template = jinja2.Environment().from_string(
-        SOURCE + f"{{% macro case() %}}{case}{{% endmacro %}}",
-        globals={"adapter": Adapter, "return": lambda value: value},
+        SOURCE, globals={"adapter": Adapter, "return": lambda value: value}
     )
     macros = template.module
-    return macros.case()
+    return vars(macros)
+
+
+def rendered(case: str, engine: str) -> str:
+    """A case as dbt would compile it for the engine."""
+    return jinja2.Environment().from_string(case, globals=macros_of(engine)).render()
 
 
 def with_from(sql: str) -> str:

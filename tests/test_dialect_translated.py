@@ -54,7 +54,7 @@ def translated_cases() -> list:
 @pytest.fixture(scope="module")
 def duck():
     with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set TimeZone = 'UTC'; set threads = 1")
         yield connection
 
 
