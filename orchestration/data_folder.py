@@ -174,6 +174,14 @@ def note_check(settings: Settings, now: datetime) -> None:
     os.replace(scratch, settings.last_check_path)
 
 
+def last_check(settings: Settings) -> datetime | None:
+    """When the source last had nothing new for the build that readers have; None without such a night."""
+    try:
+        return datetime.fromisoformat(json.loads(settings.last_check_path.read_text())["checked_at"])
+    except FileNotFoundError:
+        return None
+
+
 def write_anew(path: Path) -> None:
     """Write a database into a new file of its name: DuckDB leaves deleted rows in the old one.
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit
 
+from orchestration.data_folder import last_check
 from orchestration.publish import current_build
 from orchestration.settings import Settings, SettingsError, load_settings
 from orchestration.viewer import dashboards_page, report_page, start_page
@@ -103,8 +106,16 @@ def _show(settings: Settings, user: str | None, build: Build) -> None:
     with streamlit.sidebar:
         if user is not None:
             streamlit.caption(plain(f"Signed in as {user}"))
-        streamlit.caption(plain(f"Data up to {build.info['run_ts']:%Y-%m-%d %H:%M} ({build.time_zone})"))
+        streamlit.caption(plain(_age_of(build, last_check(settings))))
     _watch(settings, build)
+
+
+def _age_of(build: Build, checked_at: datetime | None) -> str:
+    """Up to when the build knows its source, and when the source last had nothing newer."""
+    words = f"Data up to {build.info['run_ts']:%Y-%m-%d %H:%M} ({build.time_zone})"
+    if checked_at is None:
+        return words
+    return f"{words}; nothing new on {checked_at.astimezone(ZoneInfo(build.time_zone)):%Y-%m-%d %H:%M}"
 
 
 def _page(look: Look, report: Report) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import parse_qs
 
 import pandas
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from orchestration.data_folder import note_check
 from orchestration.publish import published_nodes
 from orchestration.settings import Settings
 from orchestration.viewer.catalog import catalog
@@ -87,6 +88,19 @@ def test_the_start_page_says_what_the_data_is_and_what_is_wrong_with_it(demo_bui
     assert len(app.get("vega_lite_chart")) >= 6  # the tiles of the dashboard
     links = {link.proto.label for link in app.get("page_link")}
     assert {report.title for report in catalog(demo_build).reports.values()} <= links
+
+
+def test_the_sidebar_says_when_the_source_last_had_nothing_new(demo_settings: Settings):
+    def sidebar() -> str:
+        return " ".join(caption.value for caption in opened().sidebar.caption)
+
+    assert "Data up to" in sidebar()
+    assert "nothing new on" not in sidebar()
+    note_check(demo_settings, datetime(2027, 1, 31, 22, 30, tzinfo=UTC))
+    try:
+        assert "nothing new on 2027-01-31 17:30" in sidebar().replace("\\", "")  # the demo is in New York
+    finally:
+        demo_settings.last_check_path.unlink()
 
 
 def test_the_pages_of_data_quality_and_dashboards(demo_build: Build):
