@@ -10,7 +10,7 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run view test lint readers warehouses dev serve rollback forget simulator bench bench-hubspot docs catalog lock clean
+.PHONY: help run view test lint readers spark warehouses dev serve rollback forget simulator bench bench-hubspot docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -34,6 +34,8 @@ readers: .venv/.installed-dev  ## older DuckDBs, on which tests open the publish
 		test -x .venv-duckdb-$$version/bin/python || $(BIN)/python -m venv .venv-duckdb-$$version; \
 		$(UV) pip install --quiet --python .venv-duckdb-$$version/bin/python "duckdb==$$version.*" || exit 1; \
 	done
+
+spark: .venv-spark/.installed  ## dbt for Spark; a run with SALES_REPORTS_ENGINE=spark needs it, and Java 17
 
 warehouses: .venv-warehouses/.installed  ## dbt for Snowflake, BigQuery, Databricks and Trino, to compile
 
