@@ -114,7 +114,7 @@ def spark_session(folder: Path) -> Iterator[Spark]:
     Skips the tests where Spark or Java is missing; fails them where `CI` is set, which must have both.
     """
     if not PYTHON.exists() or not shutil.which("java"):
-        message = "no Spark here: needs a Java 17, and `make .venv-spark/.installed`"
+        message = "no Spark here: needs a Java 17, and `make spark`"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     settings = _SETTINGS | {"spark.sql.warehouse.dir": (folder / "warehouse").as_uri()}
     (folder / "spark-defaults.conf").write_text(
