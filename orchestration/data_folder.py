@@ -198,13 +198,13 @@ def write_anew(path: Path) -> None:
 
 
 def drop_models(settings: Settings) -> None:
-    """Drop everything but the raw tables, so that nothing of an earlier project stays in a build."""
+    """Drop everything but what loads have written, so that nothing of an earlier project stays in a build."""
     remove_database(settings.marts_path)
     _copy_of_marts(settings).unlink(missing_ok=True)  # of a killed night
     with closing(open_build(settings.build_path, with_marts=False)) as connection:
         schemas = connection.execute(
             "select schema_name from duckdb_schemas() where database_name = current_database() "
-            "and not internal and schema_name not in ('main', 'raw_hubspot')"
+            "and not internal and schema_name not in ('main', 'raw_hubspot', 'delivered')"
         ).fetchall()
         for (schema,) in schemas:
             connection.execute(f"drop schema {quoted(schema)} cascade")

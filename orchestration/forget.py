@@ -78,6 +78,7 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
             with transaction(build):
                 forgotten = history.forgotten()
                 gone = take_out(build, relations, forgotten)
+                build.execute("drop schema if exists delivered cascade")  # hashes of rows of theirs
                 for table in ("_rejected_rows", "_rejected_values"):
                     build.execute(f"delete from raw_hubspot.{table} where table_name in ({_listed(gone)})")
     data_folder.drop_models(settings)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from orchestration.ingest import changes
+from orchestration.ingest import changes, delivered
 from orchestration.ingest.concerns import CONCERNING
 from orchestration.ingest.contract import TABLES
 from orchestration.ingest.delivery import Delivery, python_rows
@@ -236,19 +236,24 @@ def load_night(folder: DataFolder, number: int, night: tuple[dict, bool]) -> Non
 def test_what_has_changed_is_what_a_comparison_row_by_row_finds(nights):
     """And it makes no difference whether the raw tables are changed in place or written anew."""
     with tempfile.TemporaryDirectory() as path, pytest.MonkeyPatch.context() as patch:
+
+        def most_changed(share: float) -> None:
+            for module in (changes, delivered):
+                patch.setattr(module, "MOST_CHANGED", share)
+
         folder, other = DataFolder(Path(path) / "a"), DataFolder(Path(path) / "b")
         folder.path.mkdir()
         other.path.mkdir()
         try:
             for number, night in enumerate(nights):
                 before = raw_rows(folder) if number else {}
-                patch.setattr(changes, "_REWRITTEN_FROM", 1000.0)  # in place
+                most_changed(1000.0)  # in place, and only what is not delivered as before
                 load_night(folder, number, night)
                 if number:
                     assert_changes_are_said(folder, before)
                 else:
                     assert changed_records(folder) == [] and changed_tables(folder) == set()
-                patch.setattr(changes, "_REWRITTEN_FROM", -1.0)  # anew
+                most_changed(-1.0)  # anew
                 load_night(other, number, night)
                 assert {name: sorted(map(str, rows)) for name, rows in raw_rows(folder).items()} == {
                     name: sorted(map(str, rows)) for name, rows in raw_rows(other).items()

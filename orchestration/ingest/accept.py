@@ -17,6 +17,7 @@ import duckdb
 
 from orchestration.ingest import values
 from orchestration.ingest.contract import INTEGER, TEXT, Table
+from orchestration.ingest.delivered import DeliveredRows, group_key, is_worthwhile
 from orchestration.ingest.delivery import ROW_NUMBER, OfferedTable, Unreadable
 from orchestration.ingest.values import literal, quoted
 
@@ -66,6 +67,10 @@ class Accepted:
     """Whether it was not read again, because the raw table holds its rows already."""
     newest_row: datetime | None = None
     """The newest `_loaded_at` that the source gave (H12)."""
+    mark: str | None = None
+    """Of a table whose rows are kept as delivered (`delivered.py`): the mark of its columns."""
+    is_partial: bool = False
+    """Whether only the rows of changed groups were read; the raw table has the others as they are."""
 
     @property
     def relation(self) -> str:
@@ -111,12 +116,20 @@ def accept(
     load_id: str,
     *,
     fill_required: bool,
+    known_mark: str | None = None,
 ) -> Accepted:
-    """Read, type and check one table. Raises `Unreadable` or `duckdb.Error` if it cannot be read."""
-    work = _Acceptance(connection, table, load_id)
+    """Read, type and check one table. Raises `Unreadable` or `duckdb.Error` if it cannot be read.
+
+    `known_mark` is the mark of the columns with which the rows of the load before are known; None if they
+    are not. Where they are, the rows of changed groups will do (`delivered.py`).
+    """
     try:
         has_unreadable = offer.stage(connection, "offered")
-        work.type_columns(fill_required)
+        work = _Acceptance(connection, table, load_id)
+        work.match_columns(fill_required)
+        if not has_unreadable and work.accept_changed_groups(known_mark):
+            return work.result
+        work.type_columns("offered")
         work.count_values()
         if work.has_crowds() or work.has_missing_keys():
             work.find_rows_to_turn_away()
@@ -130,6 +143,7 @@ def accept(
             connection.execute("drop view temp.offered")
         for name in (
             "offered",
+            "changed_rows",
             "offered_unreadable",
             "careful_rows",
             "crowded_hashes",
@@ -141,7 +155,7 @@ def accept(
 
 
 class _Acceptance:
-    """The steps for one table.
+    """The steps for one table, whose rows are staged as `offered`.
 
     Row n of `offered` is row n of the accepted table, in its column `__row`. `__failed` is the number of
     its values that are there and cannot be cast.
@@ -167,11 +181,55 @@ class _Acceptance:
         """The type that the contract wants; columns of the account's own are text."""
         return self.table.columns.get(column, TEXT)
 
+    # --- groups of rows that are not as they were ---
+
+    def accept_changed_groups(self, known_mark: str | None) -> bool:
+        """Accept the rows of changed groups only; False where all rows have to be read."""
+        names = {name.lower() for name in self.offered_columns}
+        is_grouped = all(column in self.sources for column in group_key(self.table))
+        if not is_worthwhile(self.table) or not is_grouped or "rowid" in names:
+            return False
+        rows = DeliveredRows(self.connection, self.table, self.offered_columns, self.sources)
+        count = rows.take_hashes()
+        self.result.mark = rows.mark
+        if known_mark != rows.mark or self.has_other_raw_columns() or not rows.find_changed("changed_rows"):
+            return False
+        self.type_columns("changed_rows")
+        self.count_values()
+        if self.failed or self.has_stamps_of_no_instant():
+            return False
+        if self.has_crowds() or self.has_missing_keys():
+            self.find_rows_to_turn_away()
+            if self.count("select count(*) from turned_away"):
+                self.turned_away = False
+                return False
+            self.remove_rows_turned_away()
+        self.result.offered = count
+        self.result.is_partial = True
+        return True
+
+    def has_other_raw_columns(self) -> bool:
+        """Whether the raw table, written by an older project, lacks any of today's columns."""
+        raw = {row[0] for row in self.execute(f"describe raw_hubspot.{self.table.name}").fetchall()}
+        return not raw.issuperset([*self.table.columns, *self.custom])
+
+    def has_stamps_of_no_instant(self) -> bool:
+        """Whether any `_loaded_at` is none; the newest of all rows is noted."""
+        if "_loaded_at" not in self.sources:
+            return False
+        typed, filled = self.typed("_loaded_at"), self.is_filled("_loaded_at")
+        newest, wrong = self.execute(
+            f"select max({typed}), count(case when {filled} and {typed} is null then 1 end) from offered"
+        ).fetchone()
+        self.result.newest_row = newest and newest.astimezone(UTC)
+        return wrong > 0
+
     # --- types ---
 
-    def type_columns(self, fill_required: bool) -> None:
-        """Create the accepted table: every column of the contract, then the account's own as text."""
-        offered = {row[0]: row[1] for row in self.execute("describe offered").fetchall()}
+    def match_columns(self, fill_required: bool) -> None:
+        """Find out which delivered columns are those of the contract, and which the account's own."""
+        self.offered_columns = {row[0]: row[1] for row in self.execute("describe offered").fetchall()}
+        offered = dict(self.offered_columns)
         # A view brings the numbers of its rows along; in a table they are those of its file.
         self.number = f"{_ROW} + 1" if offered.pop(_ROW, None) else "rowid + 1"
         matched = matched_columns(self.table, list(offered), fill_required)
@@ -180,10 +238,14 @@ class _Acceptance:
         self.result.delivered = [*matched, *custom]
         if self.table.history_of:
             custom = []  # no part of a history
+        self.custom = custom
         self.types = {column: offered[source] for column, source in matched.items()}
         self.types |= {name: offered[name] for name in custom}
         self.sources = matched | {name: self.readable(name) for name in custom}
-        columns = {column: self.typed(column) for column in [*self.table.columns, *custom]}
+
+    def type_columns(self, relation: str) -> None:
+        """Create the accepted table: every column of the contract, then the account's own as text."""
+        columns = {column: self.typed(column) for column in [*self.table.columns, *self.custom]}
         # A product and no conjunction: DuckDB then computes the value once.
         failed = " + ".join(
             f"coalesce(cast({self.is_filled(column)} as integer), 0) "
@@ -197,7 +259,8 @@ class _Acceptance:
             columns |= values.version_values(self.table, name, value)
             columns[_FAILED] += f" + coalesce({values.may_be_uncastable(self.table, name, value)}, 0)"
         listed = ", ".join(f"{value} as {quoted(column)}" for column, value in columns.items())
-        query = f"select {self.number} as {_ROW}, {listed} from offered"
+        number = self.number if relation == "offered" else f"{_ROW} + 1"
+        query = f"select {number} as {_ROW}, {listed} from {relation}"
         # Rows bear their numbers, so that threads need not wait for each other.
         self.execute("set preserve_insertion_order = false")
         self.execute(f"create or replace temp table {self.relation} as {query}")

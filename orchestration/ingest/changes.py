@@ -21,6 +21,7 @@ import duckdb
 
 from orchestration.ingest.concerns import CONCERNING
 from orchestration.ingest.contract import TABLES, TEXT, Table
+from orchestration.ingest.delivered import MOST_CHANGED, in_touched_group
 from orchestration.ingest.values import SQL_TYPES, literal, quoted
 
 RECORD_TYPES = {
@@ -84,8 +85,6 @@ _NAMED = {
 }
 _OF_THE_LOAD = ("_loaded_at", "load_id")
 """Columns that tell of loads and not of records."""
-_REWRITTEN_FROM = 0.2
-"""The share of changed rows from which writing a table anew costs less than changing it."""
 _READERS = ("activities", "contacts")
 """Whose rows are made of other records, too."""
 CHANGES_TABLES = ("changed_records", "changed_tables", "differences", "different_rows", "new_rows")
@@ -114,11 +113,18 @@ class Changes:
     # --- whole tables ---
 
     def replace(
-        self, table: Table, rows: str, columns: Mapping[str, str], *, deleted_at: str | None = None
+        self,
+        table: Table,
+        rows: str,
+        columns: Mapping[str, str],
+        *,
+        deleted_at: str | None = None,
+        is_partial: bool = False,
     ) -> None:
         """Make a raw table hold the rows of a temporary table, each column by its expression.
 
-        With `deleted_at`, an instant in SQL, records that are not among the rows stay, as deleted then.
+        With `deleted_at`, an instant in SQL, records that are not among the rows stay, as deleted then. With
+        `is_partial` these are the rows of touched groups (`delivered.py`), and those of others stay.
         """
         raw = f"raw_hubspot.{table.name}"
         listed = ", ".join(f"{value} as {quoted(column)}" for column, value in columns.items())
@@ -133,9 +139,17 @@ class Changes:
                 self._note(table, rows, columns, {})
             return
         before = self._columns(raw)
-        self._find_differences(table, rows, columns, before)
+        self._find_differences(
+            table, rows, columns, before, in_touched_group(table) if is_partial else "true"
+        )
         if deleted_at:
             self._keep_deleted(raw, rows)
+        if is_partial:
+            self._note(table, rows, columns, before)
+            if self._count("select count(*) from differences"):
+                self._change(raw, rows, listed, deleted_at)
+            return
+        if deleted_at:
             gone = self._deleted_rows(table, rows, columns, before, deleted_at)
             anew = f"{anew} union all by name {gone}"
         self._note(table, rows, columns, before)
@@ -257,11 +271,12 @@ class Changes:
         return self._execute(query).fetchone()[0]
 
     def _find_differences(
-        self, table: Table, rows: str, columns: Mapping[str, str], before: Mapping[str, str]
+        self, table: Table, rows: str, columns: Mapping[str, str], before: Mapping[str, str], looked_at: str
     ) -> None:
         """`differences`: came, a row of the new ones that was not there; went, one that is no more.
 
-        A column that only one side has is empty on the other.
+        Of the raw table, the rows that are `looked_at` count, a condition. A column that only one side has is
+        empty on the other.
         """
         compared = [column for column in {**columns, **before} if column not in _OF_THE_LOAD]
         key = ", ".join(quoted(column) for column in table.key)
@@ -275,7 +290,9 @@ class Changes:
             select n.number as came, b.number as went
             from (select rowid as number, hash({key}) as key, hash({now}) as row from {rows}) as n
             full join (
-                select rowid as number, hash({key}) as key, hash({then}) as row from raw_hubspot.{table.name}
+                select rowid as number, hash({key}) as key, hash({then}) as row
+                from raw_hubspot.{table.name}
+                where {looked_at}
             ) as b on n.key = b.key and n.row = b.row
             where n.number is null or b.number is null
             """
@@ -357,7 +374,7 @@ class Changes:
         different, count, numbers = self._execute(
             f"select (select count(*) from differences), count(*), coalesce(max(rowid) + 1, 0) from {raw}"
         ).fetchone()
-        return different > _REWRITTEN_FROM * count or numbers > (1 + _REWRITTEN_FROM) * count
+        return different > MOST_CHANGED * count or numbers > (1 + MOST_CHANGED) * count
 
     def _change(self, raw: str, rows: str, listed: str, deleted_at: str | None) -> None:
         """Take the rows out that went, or mark their records as deleted; put those in that came."""

@@ -252,6 +252,8 @@ class KeptHistory:
         """
         table, fresh = accepted.table, accepted.relation
         kept = self.versions(table)
+        if accepted.is_partial:  # all versions of some objects
+            kept += f" and object_id in (select object_id from {accepted.relation})"
         known, _ = self.version_mark(table)
         if known:
             fresh = fresh_versions(table)

@@ -33,6 +33,7 @@ from orchestration.ingest.contract import (
     TABLES,
     Table,
 )
+from orchestration.ingest.delivered import DELIVERED_TABLES, keep_hashes
 from orchestration.ingest.delivery import Delivery, LoadError, Unreadable, python_rows
 from orchestration.ingest.forgotten import FORGOTTEN_LISTS, take_out
 from orchestration.ingest.history import KeptHistory, attached, fresh_versions, transaction, version_columns
@@ -40,6 +41,7 @@ from orchestration.ingest.summary import LOADED, NOT_DELIVERED, LoadSummary, Tab
 from orchestration.ingest.unchanged import (
     Reading,
     code_mark,
+    comparable_tables,
     unchanged_tables,
     use_rejects_again,
     write_readings,
@@ -118,6 +120,8 @@ class _LoadStep:
         """Of delivered histories, the relation of the versions that kept history did not know."""
         self.version_marks: dict[str, tuple] = {}
         """Of delivered histories, what kept history had before."""
+        self.known: Mapping[str, str] = {}
+        """The tables of which rows that come as before need not be read, with the mark of their columns."""
 
     def execute(self, sql: str, parameters: Mapping[str, object] | None = None):
         return self.connection.execute(sql, parameters or {})
@@ -163,6 +167,9 @@ class _LoadStep:
         if self.follows_own_load() and not self.settings.full_refresh:
             owner = self.settings.source, self.portal_id
             unchanged = unchanged_tables(self.connection, self.marks, history_path, *owner)
+            if self.was_loaded_by_this_code():
+                says_deletions = self.delivery.says_deletions
+                self.known = comparable_tables(self.connection, history_path, *owner, says_deletions)
         for name in TABLES:
             if name in unchanged:
                 self.take_over(name, unchanged[name], on_table)
@@ -187,7 +194,14 @@ class _LoadStep:
             return
         begin, offer, table = time.monotonic(), self.delivery.tables[name], TABLES[name]
         try:
-            accepted = accept(self.connection, table, offer, self.load_id, fill_required=self.fill_required)
+            accepted = accept(
+                self.connection,
+                table,
+                offer,
+                self.load_id,
+                fill_required=self.fill_required,
+                known_mark=self.known.get(name),
+            )
         except (Unreadable, duckdb.Error) as error:
             problem = f"{offer.place or name}: {_first_line(error)}"
             if problem not in self.problems:
@@ -366,7 +380,7 @@ class _LoadStep:
         ).fetchone()
         if not is_known or self.settings.full_refresh:
             return False
-        return self.execute("select loader_code from raw_hubspot._run").fetchone() == (code_mark(),)
+        return self.execute("select loader_code from raw_hubspot._run").fetchall() == [(code_mark(),)]
 
     def load_before(self) -> tuple[str, datetime]:
         """The load that the raw tables come from, and its run_ts."""
@@ -459,6 +473,7 @@ class _LoadStep:
                     self.accepted[name].relation,
                     self.delivered_columns(table),
                     deleted_at=instant(self.now) if complete else None,
+                    is_partial=self.accepted[name].is_partial,
                 )
             elif name == "call_dispositions":
                 changes.replace_by_query(name, self.default_call_dispositions())
@@ -467,6 +482,25 @@ class _LoadStep:
                 changes.replace_by_query(name, f"select {nothing} where false")
         self.replace_own_tables(history, changes, follows)
         changes.write()
+        self.keep_hashes(history)
+
+    def keep_hashes(self, history: KeptHistory) -> None:
+        """What was delivered, where the next load may go by it: nothing was turned away or left out."""
+        clean = {
+            name: accepted
+            for name, accepted in self.read_anew().items()
+            if accepted.mark and not accepted.rejected and not accepted.rejected_values
+        }
+        unchanged = self.accepted.keys() - self.read_anew().keys()
+        if history.forgotten():
+            clean, unchanged = {}, set()
+        keep_hashes(
+            self.connection,
+            {name: accepted.mark for name, accepted in clean.items()},
+            [name for name, accepted in clean.items() if accepted.is_partial],
+            unchanged,
+            self.delivery.says_deletions,
+        )
 
     def delivered_columns(self, table: Table) -> dict[str, str]:
         """The columns of a table of this load; a missing `_loaded_at` is its instant (H12)."""
@@ -621,7 +655,13 @@ class _LoadStep:
     def drop_temporary_tables(self) -> None:
         relations = [accepted.relation for accepted in self.read_anew().values()]
         fresh = [fresh_versions(TABLES[name]) for name in KEPT_HISTORIES]
-        others = ("rejected_rows", "rejected_values", *FORGOTTEN_LISTS, *CHANGES_TABLES)
+        others = (
+            "rejected_rows",
+            "rejected_values",
+            *FORGOTTEN_LISTS,
+            *CHANGES_TABLES,
+            *DELIVERED_TABLES,
+        )
         for name in (*relations, *fresh, *others):
             self.execute(f"drop table if exists temp.{name}")
 

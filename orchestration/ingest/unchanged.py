@@ -1,6 +1,7 @@
 """Tables that need not be read: the source would say of them what `raw_hubspot` holds already.
 
-Belongs here: what makes two readings of a table the same, and what of the earlier one is used again. A
+Belongs here: what makes two readings of a table the same, and what of the earlier one is used again; of
+other tables, whether rows may be compared as they are delivered (`delivered.py`). A
 source marks what it offers (`OfferedTable.mark`); a table is left as it is where the mark, the project's
 own code and the settings that judge rows are what they were, and where kept history has neither gained
 nor lost anything since.
@@ -86,7 +87,45 @@ def unchanged_tables(
             for name, (reading, forgotten) in same.items()
             if forgotten == forgotten_now
             and name not in read_always
-            and _is_in_step(connection, history, name, reading)
+            and is_in_step(connection, history, name)
+            and (
+                name not in KEPT_SNAPSHOTS
+                or history.state_count(TABLES[name]) == reading.offered - reading.rejected
+            )
+        }
+
+
+def comparable_tables(
+    connection: duckdb.DuckDBPyConnection,
+    history_path: Path | str,
+    source: str,
+    portal_id: str,
+    says_deletions: bool,
+) -> dict[str, str]:
+    """The tables of which the rows of the load before are known as delivered, with the mark of their columns.
+
+    The caller has made sure that the raw tables come from this source and portal, and from this code. A load
+    that says deletions differs from one that does not in what becomes of rows that do not come again (K4).
+    """
+    there = connection.execute(
+        "select 1 from duckdb_tables() where database_name = current_database() "
+        "and schema_name = 'delivered' and table_name = 'tables'"
+    ).fetchall()
+    if not there or not Path(history_path).exists():
+        return {}
+    marks = dict(
+        connection.execute(
+            "select table_name, mark from delivered.tables where says_deletions = $1", [says_deletions]
+        ).fetchall()
+    )
+    with attached(connection, history_path):
+        history = KeptHistory(connection, source, portal_id)
+        if history.forgotten():
+            return {}
+        return {
+            name: mark
+            for name, mark in marks.items()
+            if name not in KEPT_HISTORIES or is_in_step(connection, history, name)
         }
 
 
@@ -119,13 +158,9 @@ def use_rejects_again(connection: duckdb.DuckDBPyConnection, name: str, load_id:
     return count
 
 
-def _is_in_step(
-    connection: duckdb.DuckDBPyConnection, history: KeptHistory, name: str, reading: Reading
-) -> bool:
-    """Whether kept history has what was read then, and the raw table what kept history has."""
-    if name in KEPT_HISTORIES:
-        raw = connection.execute(f"select count(*), max(_loaded_at) from raw_hubspot.{name}").fetchone()
-        return raw == history.version_mark(TABLES[name])
-    if name in KEPT_SNAPSHOTS:
-        return history.state_count(TABLES[name]) == reading.offered - reading.rejected
-    return True
+def is_in_step(connection: duckdb.DuckDBPyConnection, history: KeptHistory, name: str) -> bool:
+    """Whether a raw table has the versions that kept history has; so has any other that is no history."""
+    if name not in KEPT_HISTORIES:
+        return True
+    raw = connection.execute(f"select count(*), max(_loaded_at) from raw_hubspot.{name}").fetchone()
+    return raw == history.version_mark(TABLES[name])

@@ -1,0 +1,167 @@
+"""Rows that come as they did the time before, and need not be typed, judged and compared again.
+
+Belongs here: what is kept of a delivery (the schema `delivered` of the build database), and which rows of
+the next one have to be read. Reading them is `accept.py`'s business; which tables may be compared at all is
+said in `unchanged.py`.
+
+Of each row as it was delivered two hashes are kept: one of all its columns (but `_loaded_at`, which says
+nothing of the record), and one of its group: the rows that are judged together, those of one object in a
+history, those of one key elsewhere. A group of which the same rows come again yields what it yielded. It is
+left out where that is certain: the load before turned nothing away of the table, the columns and the code
+are the same, nobody was ever forgotten, and kept history is in step. A changed row goes unseen once in 2^64
+changes and known rows; groups are told apart by 32 bits, and one that is taken for another is read in vain.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+
+import duckdb
+
+from orchestration.ingest.contract import KEPT_HISTORIES, KEPT_SNAPSHOTS, TABLES, TEXT, Table
+from orchestration.ingest.delivery import ROW_NUMBER
+from orchestration.ingest.values import quoted, typed
+
+MOST_CHANGED = 0.2
+"""The share of changed rows from which reading and writing a table anew costs less."""
+_WORTHWHILE = frozenset(
+    name
+    for name, table in TABLES.items()
+    if name == "associations" or name in KEPT_HISTORIES or (table.is_object and name not in KEPT_SNAPSHOTS)
+)
+"""The tables that grow with the account."""
+DELIVERED_TABLES = tuple(
+    f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "touched", "moved")
+)
+"""The temporary tables of this module."""
+
+
+class DeliveredRows:
+    """The hashes of what is offered of one table, and what of it has to be read.
+
+    `offered` is the relation of its rows, `columns` has their names and types, `sources` the delivered name
+    of each column of the contract.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        columns: Mapping[str, str],
+        sources: Mapping[str, str],
+    ) -> None:
+        self.connection = connection
+        self.table = table
+        self.mark = json.dumps(list(columns.items()))
+        self.is_numbered = ROW_NUMBER in columns
+        self._known = f"delivered.{table.name}"
+        compared = [name for name in columns if name not in (ROW_NUMBER, sources.get("_loaded_at"))]
+        self._row = f"hash({', '.join(map(quoted, compared))})"
+        self._group = _group_hash(
+            typed(quoted(sources[column]), columns[sources[column]], TEXT) for column in group_key(table)
+        )
+
+    def take_hashes(self) -> int:
+        """Hash all rows of `offered`; returns how many there are."""
+        self._execute(
+            f"create or replace temp table hashes_{self.table.name} as "
+            f"select {self._row} as row_hash, {self._group} as group_hash from offered"
+        )
+        return self._execute(f"select count(*) from hashes_{self.table.name}").fetchone()[0]
+
+    def find_changed(self, into: str) -> bool:
+        """Create the table `into` of the rows of changed groups, with their numbers; False where reading
+        all of them is better."""
+        now, moved = f"hashes_{self.table.name}", f"moved_{self.table.name}"
+        self._execute(
+            f"create or replace temp table {moved} as "
+            f"select coalesce(n.row_hash, k.row_hash) as row_hash, coalesce(n.group_hash, k.group_hash) "
+            f"as group_hash, k.row_hash is null as has_come from {now} as n full join {self._known} as k "
+            f"on n.row_hash = k.row_hash where n.row_hash is null or k.row_hash is null"
+        )
+        (count, total), (known, known_total), (come, come_total), (gone, gone_total) = (
+            self._execute(f"select count(*), coalesce(sum(row_hash), 0) from {rows}").fetchone()
+            for rows in (now, self._known, f"{moved} where has_come", f"{moved} where not has_come")
+        )
+        # Else a row comes more often than it did, or less often.
+        is_accounted_for = (count, total) == (known + come - gone, known_total + come_total - gone_total)
+        (numbers,) = self._execute(
+            f"select coalesce(max(rowid) + 1, 0) from raw_hubspot.{self.table.name}"
+        ).fetchone()
+        is_fragmented = self.table.name not in KEPT_HISTORIES and numbers > (1 + MOST_CHANGED) * known
+        if not is_accounted_for or is_fragmented or come + gone > MOST_CHANGED * known:
+            return False
+        self._execute(
+            f"create or replace temp table {touched(self.table)} as select distinct group_hash from {moved}"
+        )
+        number = "" if self.is_numbered else f"rowid as {ROW_NUMBER}, "
+        self._execute(
+            f"create or replace temp table {into} as select {number}* from offered "
+            f"where {self._group} in (from {touched(self.table)})"
+        )
+        return True
+
+    def _execute(self, sql: str):
+        return self.connection.execute(sql)
+
+
+def touched(table: Table) -> str:
+    """The temporary table of the hashes of changed groups."""
+    return f"touched_{table.name}"
+
+
+def group_key(table: Table) -> tuple[str, ...]:
+    """The columns by which rows are judged together; none of them is ever empty in a raw table."""
+    if table.history_of:
+        return ("object_id",)
+    return tuple(column for column in table.key if column in table.required_columns)
+
+
+def in_touched_group(table: Table) -> str:
+    """Whether a row of the raw table belongs to a changed group, in SQL."""
+    return f"{_group_hash(map(quoted, group_key(table)))} in (from {touched(table)})"
+
+
+def is_worthwhile(table: Table) -> bool:
+    """Whether hashes are kept of a table."""
+    return table.name in _WORTHWHILE
+
+
+def keep_hashes(
+    connection: duckdb.DuckDBPyConnection,
+    clean: Mapping[str, str],
+    partial: Collection[str],
+    unchanged: Collection[str],
+    says_deletions: bool,
+) -> None:
+    """Make the schema `delivered` say what this load was delivered.
+
+    `clean` are the tables that were read and of which nothing was turned away, each with the mark of its
+    columns, `partial` names those of which only changed groups were read, `unchanged` those not read at all.
+    """
+    connection.execute("create schema if not exists delivered")
+    connection.execute(
+        "create table if not exists delivered.tables "
+        "(table_name varchar, mark varchar, says_deletions boolean)"
+    )
+    before = {name for (name,) in connection.execute("select table_name from delivered.tables").fetchall()}
+    for name in before - clean.keys() - set(unchanged):
+        connection.execute(f"drop table delivered.{name}")
+    for name in clean:
+        if name in partial:
+            gone = f"select row_hash from moved_{name} where not has_come"
+            come = f"select row_hash, group_hash from moved_{name} where has_come"
+            connection.execute(f"delete from delivered.{name} where row_hash in ({gone})")
+            connection.execute(f"insert into delivered.{name} {come}")
+        else:
+            connection.execute(f"create or replace table delivered.{name} as from hashes_{name}")
+    connection.execute(
+        "delete from delivered.tables where not list_contains($1, table_name)", [sorted(unchanged)]
+    )
+    for name, mark in clean.items():
+        connection.execute("insert into delivered.tables values ($1, $2, $3)", [name, mark, says_deletions])
+
+
+def _group_hash(columns: Iterable[str]) -> str:
+    return f"cast(hash({', '.join(columns)}) & 4294967295 as uinteger)"
