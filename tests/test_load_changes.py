@@ -110,7 +110,8 @@ def concerned(name: str, row: dict) -> set[tuple[str, str]]:
     if history:
         records.add((SINGULAR[history], row["object_id"]))
     if name == "associations":
-        records |= {(row["from_type"], row["from_id"]), (row["to_type"], row["to_id"])}
+        ends = {(row["from_type"], row["from_id"]), (row["to_type"], row["to_id"])}
+        records |= {end for end in ends if end[0] not in {"deal", "company"}}
     if name == "conversation_messages":
         records.add(("conversation_thread", row["thread_id"]))
     if name == "conversation_threads":

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from orchestration.ingest.concerns import CONCERNING
+from orchestration.ingest.concerns import CONCERNING, MADE_OF_NO_ASSOCIATION
 from orchestration.ingest.contract import TABLES, TEXT, Table
 from orchestration.ingest.delivered import MOST_CHANGED, in_touched_group
 from orchestration.ingest.values import SQL_TYPES, literal, quoted
@@ -66,8 +66,12 @@ _HISTORIES = " ".join(
 # Records that rows name beside the one that they are.
 _NAMED = {
     "associations": [
-        _Reference("from_type", "from_id", ("from_type", "from_id")),
-        _Reference("to_type", "to_id", ("to_type", "to_id")),
+        _Reference(
+            f"{end}_type",
+            f"case when {end}_type not in {MADE_OF_NO_ASSOCIATION} then {end}_id end",
+            (f"{end}_type", f"{end}_id"),
+        )
+        for end in ("from", "to")
     ],
     "deal_splits": [
         _Reference("'deal'", "deal_id", ("deal_id",)),

@@ -29,3 +29,5 @@ CONCERNING = {
     },
 }
 """By table and by who reads them, the columns of a record that rows of others are made of."""
+MADE_OF_NO_ASSOCIATION = ("deal", "company")
+"""Records whose own rows stay when they are associated with others: only those of the others tell of it."""
