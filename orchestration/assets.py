@@ -221,6 +221,7 @@ def _check_result(result: Result, keys: Mapping[str, dg.AssetKey]) -> dg.AssetCh
     metadata: dict[str, Any] = {
         "violations": result.violation_count,
         "seconds": round(result.seconds, 3),
+        "proven": result.proof,
     }
     if not result.passed:
         metadata["first"] = str(result)

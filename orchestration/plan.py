@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
+from typing import Any
 
 import duckdb
 
@@ -159,7 +161,7 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 # --- the basis ------------------------------------------------------------------------------------
 
 
-_BASIS_COLUMNS = ("build_id", "load_id", "run_ts", "fingerprint", "has_teams", "whole_at")
+_BASIS_COLUMNS = ("build_id", "load_id", "run_ts", "fingerprint", "has_teams", "whole_at", "whole_build_id")
 
 
 def read_basis(connection: duckdb.DuckDBPyConnection) -> dict | None:
@@ -176,12 +178,14 @@ def read_basis(connection: duckdb.DuckDBPyConnection) -> dict | None:
 def write_basis(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Note the build, which is whole and proven, as one to go on from."""
     connection.execute(
-        "create table if not exists audit.whole as select loaded_at as whole_at from raw_hubspot._run"
+        "create table if not exists audit.whole as "
+        "select loaded_at as whole_at, build_id as whole_build_id from raw_hubspot._run"
     )
     connection.execute(
         "create or replace table audit.basis as "
         "select build_id, load_id, run_ts, cast($fingerprint as varchar) as fingerprint, "
-        "cast($has_teams as boolean) as has_teams, whole_at from raw_hubspot._run, audit.whole",
+        "cast($has_teams as boolean) as has_teams, whole_at, whole_build_id "
+        "from raw_hubspot._run, audit.whole",
         {"fingerprint": _fingerprint(connection, settings), "has_teams": _has_teams(connection)},
     )
 
@@ -197,3 +201,28 @@ def forget_basis(connection: duckdb.DuckDBPyConnection) -> None:
     When everything was built last stays noted until everything is built again, which drops the schema.
     """
     connection.execute("drop table if exists audit.basis")
+    connection.execute("drop table if exists audit.night")
+
+
+# --- a night --------------------------------------------------------------------------------------
+
+
+def begin_night(connection: duckdb.DuckDBPyConnection, basis: Mapping[str, Any]) -> None:
+    """Note that the build of these raw tables goes on from a basis, whoever proves it later."""
+    connection.execute(
+        "create or replace table audit.night as "
+        "select build_id, cast(? as varchar) as proven_with from raw_hubspot._run",
+        [basis["whole_build_id"]],
+    )
+
+
+def proven_with(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The last build that was proven whole, if the present one is a night that goes on from it. None in
+    all other cases, and whenever that is in doubt: then all has to be proven."""
+    try:
+        row = connection.execute(
+            "select proven_with from audit.night semi join raw_hubspot._run using (build_id)"
+        ).fetchone()
+    except duckdb.CatalogException:
+        return None
+    return row[0] if row else None

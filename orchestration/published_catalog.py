@@ -50,13 +50,18 @@ _CHECK_COLUMNS = {
         "The law in words; NULL where the name says it.",
     ),
     "is_blocking": ("boolean", "Whether a build that fails it is not published."),
-    "is_passed": ("boolean", "Whether it held in this build."),
+    "is_passed": ("boolean", "Whether it holds: see proof."),
     "violation_count": ("bigint", "Rows that break it."),
-    "seconds": ("double", "How long it took."),
+    "seconds": ("double", "How long it took; 0 where it was not run."),
+    "proof": (
+        "varchar",
+        "Of which rows it was run on this build, and with which build before it was proven of the others; "
+        "NULL for dbt's tests, which are run as they are.",
+    ),
 }
 _TEXTS = {
     REPORTS: "One row per report mart: what the report is, from the same YAML that documents it.",
-    CHECKS: "One row per check that ran on this build: dbt's tests and the invariants.",
+    CHECKS: "One row per check of this build: dbt's tests and the invariants.",
 }
 
 
@@ -70,7 +75,10 @@ def record_tests(
 def record_invariants(connection: duckdb.DuckDBPyConnection, results: Iterable[Result]) -> None:
     """Keep the outcome of the invariants in the build database, until it is published."""
     rows = [
-        [law.report, law.name, law.words, law.blocking, result.passed, result.violation_count, result.seconds]
+        [
+            *(law.report, law.name, law.words, law.blocking),
+            *(result.passed, result.violation_count, result.seconds, result.proof),
+        ]
         for result in results
         for law in [result.invariant]
     ]
@@ -153,7 +161,7 @@ def _test_rows(results: Iterable[NodeResult], manifest: Mapping[str, Any]) -> It
         is_blocking = node["config"]["severity"].lower() == "error"
         words = _one_line(node.get("description") or "") or None
         passed = result.status in ("pass", "success")
-        yield [about, result.name, words, is_blocking, passed, result.failures, result.seconds]
+        yield [about, result.name, words, is_blocking, passed, result.failures, result.seconds, None]
 
 
 def _record(connection: duckdb.DuckDBPyConnection, rows: list[list[Any]]) -> None:

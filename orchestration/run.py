@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orchestration import data_folder
+from orchestration.checks import carried
 from orchestration.engines import engine_of
 from orchestration.lock import RunUnderWay, only_run
 from orchestration.run_log import ConsoleLog, RunLog, tell_failure
@@ -207,7 +208,8 @@ def _summary_lines(settings: Settings, log: RunLog, seconds: float) -> Iterator[
     passed = len(tests) - len(test_warnings)
     broken = [result for result in log.invariants if not result.passed]
     held = len(log.invariants) - len(broken)
-    yield f"Checks      {passed + held} passed ({passed} dbt tests, {held} invariants)"
+    of_a_night = carried(log.invariants)
+    yield f"Checks      {passed + held} passed ({passed} dbt tests, {held} invariants{of_a_night})"
     for node in test_warnings:
         yield f"  warning: {node}"
     for result in broken:

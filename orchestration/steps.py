@@ -145,6 +145,8 @@ def prepare_build(settings: Settings, is_part: bool) -> Plan:
                 pass
     with open_build(with_marts=False) as connection:
         publish.withdraw_verdict(connection)
+        if basis and made.kind is Kind.CHANGES and not is_part:
+            plan.begin_night(connection, basis)
     return made
 
 
@@ -156,7 +158,7 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
     with log.phase("Checks") as phase:
         project = Project.from_manifest(engine_of(settings).marts_manifest)
         with closing(data_folder.open_build(settings.build_path, settings.memory_limit)) as connection:
-            results = prove_build(connection, project)
+            results = prove_build(connection, project, plan.proven_with(connection))
             checks.record_warnings(connection, results)
             broken = [result for result in results if result.blocks]
             if not broken:
@@ -172,7 +174,7 @@ def prove(settings: Settings, log: RunLog) -> Iterator[checks.Result]:
                 + "; ".join(str(result) for result in broken[:5])
             )
         warnings = sum(not result.passed for result in results)
-        phase.words = f"{len(results) - warnings} invariants hold, {warnings} warn"
+        phase.words = f"{len(results) - warnings} invariants hold, {warnings} warn{checks.carried(results)}"
 
 
 def publish_build(settings: Settings, log: RunLog) -> publish.Published:

@@ -1,8 +1,8 @@
 """Nights without dbt: a CRM that changes at random, and builds that compute what changed.
 
 Belongs here: how a CRM becomes the one of the next night, the project as dbt compiles it for a build that
-follows another one, and how such a build is made in a database in memory. What has to hold afterwards
-stands in test_incremental.py.
+follows another one, and how such a build is made and proven in a database in memory. What has to hold
+afterwards stands in test_incremental.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.checks import (
+    create_relations,
+    invariants,
+    kept_warnings,
+    needed_relations,
+    run_invariants,
+    set_variables,
+)
+from orchestration.checks.changed import run_of_changed
+from orchestration.checks.proof import parts
 from orchestration.compiled import Node, Project, build_nodes
 from orchestration.data_folder import MARTS_SCHEMAS, attach_marts
 from orchestration.ingest.contract import TABLES
@@ -239,3 +249,27 @@ def differences(one: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection
             gone, come = set(rows[1]) - set(rows[0]), set(rows[0]) - set(rows[1])
             found[node.name] = f"missing {sorted(gone)[:3]}, too many {sorted(come)[:3]}"
     return found
+
+
+# --- proofs ---------------------------------------------------------------------------------------
+
+
+def prove_whole(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep what violates warnings, as the proof of a whole build does for the nights that follow it."""
+    kept = [law for law in invariants() if law.name in parts(of_a_night=False).kept]
+    set_variables(connection)
+    create_relations(connection, needed_relations(kept))
+    for law in kept:
+        kept_warnings.run_of_all(connection, law, {})
+
+
+def wrong_verdicts(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What a night's laws of changed records say against a night that went right, and where its warnings
+    count other violations than all records have."""
+    results = run_of_changed(connection, parts(of_a_night=True).changed, "the build before")
+    wrong = [str(result) for result in results if result.blocks]
+    found = {result.invariant.name: (result.violation_count, result.ids) for result in results}
+    for whole in run_invariants(connection, parts(of_a_night=False).kept):
+        if found[whole.invariant.name] != (whole.violation_count, whole.ids):
+            wrong.append(f"{found[whole.invariant.name]} is not {whole}")
+    return wrong

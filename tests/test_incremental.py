@@ -16,7 +16,15 @@ from orchestration.ingest.load import load_rows
 from orchestration.plan import CONCERNING_ALL
 from tests.crm_generator import hard_crm
 from tests.harness import compiled_manifest, compiled_project, empty_database, run_settings
-from tests.nights import Nights, build_night, copy_of_raw, differences, night_nodes
+from tests.nights import (
+    Nights,
+    build_night,
+    copy_of_raw,
+    differences,
+    night_nodes,
+    prove_whole,
+    wrong_verdicts,
+)
 
 NIGHTS = 3
 
@@ -31,6 +39,7 @@ def whole_build(connection) -> None:
     for schema in ("staging", "intermediate", "core", "reports", "seeds"):
         connection.execute(f"drop schema if exists {schema} cascade")
     build_nodes(connection, compiled_project().nodes.values())
+    prove_whole(connection)
 
 
 def concerns_all(connection) -> bool:
@@ -56,6 +65,7 @@ def test_nights_end_where_whole_builds_do(seed, tmp_path):
         found = differences(build, fresh)
         fresh.close()
         assert not found, f"night {night}: " + "; ".join(f"{name}: {what}" for name, what in found.items())
+        assert wrong_verdicts(build) == [], f"night {night}"
     build.close()
 
 

@@ -4,8 +4,9 @@ Belongs here: what an invariant is, where they are collected, how they are run, 
 those that fail. The laws themselves stand in one module or package per collection, under the name of
 their report; `universal.py` derives those that every mart obeys, `universal_functions.py` those of
 every function; `second_road.py` holds the relations that lead from raw rows to a report's numbers
-without staging or core; `reference_sample.py` compares the marts with the slow computations. How
-Dagster shows them does not belong here.
+without staging or core; `reference_sample.py` compares the marts with the slow computations. Which of
+them a night runs, and over which rows, is said in `proof.py` and `changed.py`. How Dagster shows them
+does not belong here.
 
 An invariant is SQL over the build database that returns the rows that break the law: a column `id`
 and whatever else helps to find out why. Blocking or warning by K8 of `decisions.md`: blocking is
@@ -17,7 +18,7 @@ from __future__ import annotations
 import importlib
 import re
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,12 +33,14 @@ COLLECTIONS = (
     "data_quality",
 )
 SAMPLE_SIZE = 10
-# What laws may read with getvariable(): the half-open range of the calendar; the fiscal quarter that
-# lasts or has just ended, and the year that ends with it; the pipeline with most deals; a goal.
+# What laws may read with getvariable(): the half-open range of the calendar; the kept days of report 17;
+# the fiscal quarter that lasts or has just ended, and the year that ends with it; the pipeline with most
+# deals; a goal.
 VARIABLES = {
     "first_day": "select min(date_day) from core.dim_dates",
     "end_day": "select max(date_day) + 1 from core.dim_dates",
     "run_date": "select run_date from core.build_info",
+    "stored_days": "select list(snapshot_date) from core.dim_snapshot_dates where is_stored",
     "quarter_start": """
         select cast(
             fiscal_quarter_start
@@ -75,6 +78,9 @@ class Invariant:
     screen: str = ""
     """Returns numbers that are all 0 or NULL where no row violates the law; `sql` runs only otherwise."""
     blocking: bool = True
+    by: str = ""
+    """What it holds of one by one: a `deal`, a `contact`, an `activity`, or a `day` of the report; so a
+    night can prove it of those that changed (`changed.py`). Empty where it speaks of sums over all."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,24 @@ class Result:
     sample: list[dict]
     """The first violations by id, at most SAMPLE_SIZE."""
     seconds: float
+    of: str = ""
+    """Of which rows it was proven now; empty if of all."""
+    carried_from: str = ""
+    """The build with which all the rest of it was proven; empty if there is no rest."""
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether it was not run now."""
+        return bool(self.carried_from) and not self.of
+
+    @property
+    def proof(self) -> str:
+        """In words: of what it was proven now, and with which build before."""
+        if self.is_carried:
+            return f"with build {self.carried_from}"
+        return f"now of {self.of or 'all'}" + (
+            f", of all with build {self.carried_from}" if self.carried_from else ""
+        )
 
     @property
     def passed(self) -> bool:
@@ -102,7 +126,7 @@ class Result:
 
     def __str__(self) -> str:
         if self.passed:
-            return f"{self.invariant.name}: holds"
+            return f"{self.invariant.name}: {'holds, ' if not self.is_carried else ''}proven {self.proof}"
         rows = "; ".join(
             ", ".join(f"{column}={value}" for column, value in row.items()) for row in self.sample[:3]
         )
@@ -141,33 +165,39 @@ def run_invariants(
     if names is not None and (unknown := sorted(set(names) - known.keys())):
         raise KeyError(f"no such invariants: {unknown}")
     chosen = [known[name] for name in known if names is None or name in names]
-    errors = _prepare(connection, [invariant.sql for invariant in chosen])
-    return [_run(connection, invariant, errors) for invariant in chosen]
+    set_variables(connection)
+    errors = create_relations(connection, needed_relations(chosen))
+    return [run_law(connection, invariant, errors) for invariant in chosen]
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, queries: list[str]) -> dict[str, str]:
-    """Create what the queries read beside the build: VARIABLES and the relations `proof_…`.
+def set_variables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set the VARIABLES that laws read."""
+    for name, query in VARIABLES.items():
+        connection.execute(f"set variable {name} = ({query})")
 
-    Returns the errors of the relations that could not be created.
-    """
+
+def needed_relations(laws: Iterable[Invariant]) -> dict[str, str]:
+    """The relations `proof_…` that the laws read, and those that these read, which come first."""
     from orchestration.checks.second_road import RELATIONS  # need this module
     from orchestration.checks.universal_functions import answers
 
-    for name, query in VARIABLES.items():
-        connection.execute(f"set variable {name} = ({query})")
     relations = RELATIONS | answers()
-    needed, todo = set(), list(queries)
+    needed, todo = set(), [law.sql for law in laws]
     while todo:
         new = (_proof_names(todo.pop()) & relations.keys()) - needed
         needed |= new
         todo += [relations[name] for name in new]
+    return {name: query for name, query in relations.items() if name in needed}
+
+
+def create_relations(connection: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> dict[str, str]:
+    """Create relations as temporary tables; returns the errors of those that could not be created."""
     errors: dict[str, str] = {}
-    for name, query in relations.items():  # those that others read come first
-        if name in needed:
-            try:
-                connection.execute(f"create or replace temp table {name} as {query}")
-            except duckdb.Error as error:
-                errors[name] = str(error)
+    for name, query in relations.items():
+        try:
+            connection.execute(f"create or replace temp table {name} as {query}")
+        except duckdb.Error as error:
+            errors[name] = str(error)
     return errors
 
 
@@ -175,11 +205,16 @@ def _proof_names(query: str) -> set[str]:
     return set(re.findall(r"\bproof_\w+", query))
 
 
-def _run(connection: duckdb.DuckDBPyConnection, invariant: Invariant, errors: dict[str, str]) -> Result:
+def run_law(
+    connection: duckdb.DuckDBPyConnection,
+    invariant: Invariant,
+    errors: Mapping[str, str] | None = None,
+) -> Result:
+    """Run one invariant. `errors` are those of relations that could not be created."""
     start = time.perf_counter()
     count, rows = 0, []
     try:
-        for name in sorted(_proof_names(invariant.sql) & errors.keys()):
+        for name in sorted(_proof_names(invariant.sql) & (errors or {}).keys()):
             raise duckdb.Error(errors[name])
         if not _is_clear(connection, invariant):
             cursor = connection.execute(
@@ -204,6 +239,17 @@ def _is_clear(connection: duckdb.DuckDBPyConnection, invariant: Invariant) -> bo
         return not any(number for row in connection.execute(invariant.screen).fetchall() for number in row)
     except duckdb.OutOfRangeException:  # sums too large to be screened
         return False
+
+
+def carried(results: Iterable[Result]) -> str:
+    """In words, to go on with: how many results stand on a build before; empty if none does."""
+    results = list(results)
+    not_run = sum(result.is_carried for result in results)
+    of_some = sum(bool(result.carried_from) for result in results) - not_run
+    if not of_some + not_run:
+        return ""
+    (build,) = {result.carried_from for result in results if result.carried_from}
+    return f"; {of_some} of them run over what changed, {not_run} not run: proven with build {build}"
 
 
 def record_warnings(connection: duckdb.DuckDBPyConnection, results: Iterable[Result]) -> int:

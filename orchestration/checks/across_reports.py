@@ -52,6 +52,7 @@ INVARIANTS = [
     Invariant(
         name="r5_won_deals_close_on_the_day_they_were_won",
         report="rpt_deals_won_and_lost",
+        by="deal",
         words="R5: waterfall and report 24 differ for won deals whose close date is not the day of "
         "the change into their stage's class; these are they.",
         blocking=False,
@@ -78,6 +79,7 @@ INVARIANTS = [
     Invariant(
         name="r1_waterfall_creates_deals_of_report_4_and_no_others",
         report="rpt_deal_pipeline_waterfall_deals",
+        by="deal",
         words="R1, 4b: a created line belongs to a raw deal that was created in the period; a deal "
         "created in the period has no line of another entry; without lines it is the memo (14g).",
         sql="""
@@ -237,6 +239,7 @@ INVARIANTS = [
     Invariant(
         name="r8_worked_leads_are_those_with_a_first_engagement",
         report="rpt_lead_funnel",
+        by="contact",
         words="R8: worked contacts of report 5 = engaged ones of report 6, with the same response times, "
         "by owner and day of creation.",
         **equal_sums(

@@ -50,6 +50,7 @@ INVARIANTS = [
     Invariant(
         name="deals_are_open_won_or_lost_and_nothing_else",
         report="fct_deals",
+        by="deal",
         words="P4: each deal is exactly one of open, won and lost, and closed if won or lost.",
         sql="""
             select deal_id as id, deal_status, is_closed, is_won, is_lost
@@ -63,6 +64,7 @@ INVARIANTS = [
     Invariant(
         name="deals_lost_have_a_reason_or_none_given",
         report="fct_deal_loss_reasons",
+        by="deal",
         words="21a: every lost deal, and no other, has at least one reason, each reason once.",
         sql="""
             select coalesce(reasons.deal_id, deals.deal_id) as id, loss_reason, count(*) as row_count
@@ -77,6 +79,7 @@ INVARIANTS = [
     Invariant(
         name="deal_states_tell_each_past_without_gap_or_overlap",
         report="fct_deal_states",
+        by="deal",
         words="C1, H8: the states of a deal start at its creation, each ends where the next begins, "
         "and the last one has no end.",
         sql="""
@@ -104,6 +107,7 @@ INVARIANTS = [
     Invariant(
         name="deal_states_begin_where_something_changed",
         report="fct_deal_states",
+        by="deal",
         words="H7, H10: after the creation a state begins exactly where the last version of a "
         "timestamp gives a property another value than it had; nothing else begins one.",
         sql="""
@@ -134,6 +138,7 @@ INVARIANTS = [
     Invariant(
         name="deal_states_end_with_the_last_raw_version",
         report="fct_deal_states",
+        by="deal",
         words="H6: the last state has the value of the last version of stage, pipeline, amount, close "
         "date, owner and forecast category before run_ts.",
         sql="""
@@ -168,6 +173,7 @@ INVARIANTS = [
     Invariant(
         name="stage_visits_are_disjoint_and_gap_free",
         report="fct_deal_stage_visits",
+        by="deal",
         words="11a: the visits of a deal are numbered from 1, each ends where the next begins, the "
         "last one is open until run_ts.",
         sql="""
@@ -191,8 +197,21 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        name="open_stage_visits_last_until_the_run",
+        report="fct_deal_stage_visits",
+        words="11a: the last visit of each deal lasts until run_ts, also where nothing else has changed.",
+        sql="""
+            select concat_ws('/', deal_id, visit_number) as id, entered_at, duration_ms
+            from core.fct_deal_stage_visits
+            where exited_at is null
+                and duration_ms
+                    is distinct from epoch_ms((select run_ts from raw_hubspot._run)) - epoch_ms(entered_at)
+        """,
+    ),
+    Invariant(
         name="stage_visits_start_at_the_first_stage_version",
         report="fct_deal_stage_visits",
+        by="deal",
         words="11a, 11b, H5, H8: the first visit starts at the first stage version, not before the "
         "creation; without any, at the creation. So the time of all visits runs from there to run_ts.",
         sql="""
@@ -223,6 +242,7 @@ INVARIANTS = [
     Invariant(
         name="stage_visits_change_the_stage_each_time",
         report="fct_deal_stage_visits",
+        by="deal",
         words="11b: two visits in a row are to different (pipeline, stage) pairs.",
         sql="""
             select concat_ws('/', later.deal_id, later.visit_number) as id,
@@ -238,6 +258,7 @@ INVARIANTS = [
     Invariant(
         name="stage_visits_last_as_long_as_the_raw_versions_say",
         report="fct_deal_stage_visits",
+        by="deal",
         words="11: for deals that never changed pipeline, the time in each stage is that between its "
         "raw stage versions and the ones after them.",
         **equal_sums(
@@ -270,6 +291,7 @@ INVARIANTS = [
     Invariant(
         name="stage_visits_are_counted_from_every_raw_version",
         report="fct_deal_stage_visits",
+        by="deal",
         words="H7, 11b: for deals that never changed pipeline and have no version before their "
         "creation, each raw stage version with another stage than the one before starts a visit.",
         **equal_sums(
@@ -455,6 +477,7 @@ INVARIANTS = [
     Invariant(
         name="hubspots_won_flag_agrees_with_the_stage",
         report="fct_deals",
+        by="deal",
         words="27.1: no live deal whose class by its stage differs from hs_is_closed_won or "
         "hs_is_closed (a stage edited after the last recalculation, or an unknown stage).",
         blocking=False,
@@ -469,6 +492,7 @@ INVARIANTS = [
     Invariant(
         name="last_versions_are_the_present_values",
         report="fct_deals",
+        by="deal",
         words="27.7.6, H6: the last version of stage, pipeline, amount, close date, owner and forecast "
         "category is what stands on the deal.",
         blocking=False,
@@ -496,6 +520,7 @@ INVARIANTS = [
     Invariant(
         name="hubspots_stage_entry_is_the_last_stage_version",
         report="fct_deals",
+        by="deal",
         words="27.7.6: hs_v2_date_entered_current_stage is the time of the last stage version, within "
         "a second.",
         blocking=False,

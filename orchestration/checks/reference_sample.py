@@ -3,14 +3,15 @@
 Belongs here: drawing a sample from `raw_hubspot`, building its marts from the SQL that dbt compiled,
 and comparing them row by row with the slow computations of `orchestration/reference` over the same
 rows. What the sampled records show in the build itself must be what they show in the sample, so the
-proof carries over to the tables that were built. On a small account the sample is the whole CRM.
+proof carries over to the tables that were built. On a small account the sample is the whole CRM. A night
+draws fewer records, most of them from those that changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import time
 from time import perf_counter
 
@@ -31,6 +32,8 @@ from orchestration.settings import PROJECT_ROOT
 RECORDS_PER_TABLE = 120
 """Deals, contacts, activities and threads that are drawn, each; what belongs to them comes along.
 Chosen so that the slow computations of all marts take a few seconds."""
+OF_A_NIGHT = {"changed_per_table": 15, "records_per_table": 5}
+"""What a night draws: of records in which the source has changed something, and of all."""
 MAX_ASSOCIATIONS = 100
 """Contacts with more are not drawn: one with a million e-mails would be the whole sample."""
 
@@ -85,23 +88,28 @@ def compare_with_references(
     connection: duckdb.DuckDBPyConnection,
     project: Project,
     variables: Mapping[str, object] | None = None,
+    *,
     records_per_table: int = RECORDS_PER_TABLE,
+    changed_per_table: int = 0,
 ) -> list[Result]:
     """Prove the marts on a sample of the build in the connection's default database.
 
     `project` is the project as dbt compiled it for this build, `variables` the dbt variables that
-    it was given in place of those of dbt_project.yml (names of RunSettings). The sample is drawn by
-    the build's run_ts: the same one for the same run_ts. Leaves the build as it was, and temporary
+    it was given in place of those of dbt_project.yml (names of RunSettings). Drawn are that many of the
+    records that the load found changed, and that many of all, by the build's run_ts: the same ones for
+    the same run_ts. Leaves the build as it was, and temporary
     tables behind.
     """
     with _sample_database(connection) as build:
-        is_whole = _draw(connection, build, records_per_table)
+        is_whole = _draw(connection, build, records_per_table, changed_per_table)
         marts, tables = _compared_marts(project.nodes), _record_tables(project.nodes)
         names = [*marts, *(table.partition(".")[2] for table in tables)]
         build_nodes(connection, project.with_ancestors(names))
         crm = Crm.from_duckdb(connection, **_build_variables(connection) | dict(variables or {}))
         results = [_compare_mart(connection, crm, mart, build if is_whole else None) for mart in marts]
-        return results + [_compare_records(connection, table, build) for table in tables]
+        results += [_compare_records(connection, table, build) for table in tables]
+    mostly = ", most of them changed" if changed_per_table else ""
+    return [replace(result, of="" if is_whole else f"a sample of the records{mostly}") for result in results]
 
 
 def _build_variables(connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
@@ -172,12 +180,16 @@ def _sample_database(connection: duckdb.DuckDBPyConnection) -> Iterator[Build]:
 # --- the sample -----------------------------------------------------------------------------------
 
 
-def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int) -> bool:
+def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int, changed: int) -> bool:
     """Copy a sample of the build's raw tables; True if it is the whole CRM."""
     raw = f"{build.raw}.raw_hubspot"
     connection.execute("create or replace temp table sampled (table_name varchar, id varchar)")
     for table in ("deals", "contacts", *ACTIVITIES, "conversation_threads"):
         connection.execute(_drawn(raw, table, size))
+        if changed:
+            kind = table.removesuffix("s")
+            where = f"id in (select record_id from {raw}._changed_records where object_type = '{kind}')"
+            connection.execute(_drawn(raw, table, changed, where))
     for relatives in (_MERGED, _DEALS_OF_CONTACTS, _MERGED, _ACTIVITIES_OF_CONTACTS, _THREADS, _COMPANIES):
         connection.execute(relatives.format(raw=raw))
     connection.execute("create or replace temp table sampled as select distinct * from sampled")
@@ -198,11 +210,12 @@ def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int) -> boo
     )
 
 
-def _drawn(raw: str, table: str, size: int) -> str:
+def _drawn(raw: str, table: str, size: int, where: str = "true") -> str:
     """Insert of records in an order that only run_ts and their id decide."""
     first = f"""
         select id, hash(id, (select cast(epoch_us(run_ts) as varchar) from {raw}._run)) as place
         from {raw}.{table}
+        where {where}
         order by place, id
     """
     if table != "contacts":

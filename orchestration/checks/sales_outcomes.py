@@ -40,6 +40,7 @@ INVARIANTS = [
     Invariant(
         name="average_deal_size_counts_every_dated_deal_once",
         report="rpt_average_deal_size",
+        by="deal",
         words="20: deals, deals with an amount and their total are those of the raw deals, per close "
         "day, status, owner and pipeline.",
         **equal_sums(
@@ -92,6 +93,7 @@ INVARIANTS = [
     Invariant(
         name="loss_reasons_count_every_lost_deal_once_per_reason",
         report="rpt_deal_loss_reasons",
+        by="deal",
         words="21: the sum over reasons is the number of (lost deal, reason) pairs, a deal without "
         "reason being one pair; with one reason per deal that is the number of lost deals.",
         **equal_sums(
@@ -109,6 +111,7 @@ INVARIANTS = [
     Invariant(
         name="loss_reasons_that_are_missing_stand_under_no_reason",
         report="rpt_deal_loss_reasons",
+        by="deal",
         words="21: (No reason) + deals with a reason = lost deals, unless somebody typed (No reason).",
         **equal_sums(
             f"select * from reports.rpt_deal_loss_reasons where loss_reason = {NO_REASON}",
@@ -138,6 +141,7 @@ INVARIANTS = [
     Invariant(
         name="revenue_by_source_is_the_won_amount_of_each_source",
         report="rpt_deal_revenue_by_source",
+        by="deal",
         words="22: deals and amount of a source are those of the raw won deals whose one source it is.",
         **equal_sums(
             "select * from reports.rpt_deal_revenue_by_source",
@@ -169,6 +173,7 @@ INVARIANTS = [
     Invariant(
         name="deal_velocity_takes_in_every_closed_deal_valid_or_excluded",
         report="rpt_deal_velocity",
+        by="deal",
         words="23: valid + excluded = the raw deals of that class that close on the day; the time is "
         "that from creation to close date of the valid ones, all of it positive.",
         **equal_sums(
@@ -207,6 +212,7 @@ INVARIANTS = [
     Invariant(
         name="deal_velocity_is_the_time_spent_in_stages",
         report="rpt_deal_velocity",
+        by="deal",
         words="23: a closed deal whose stage history starts at its creation and ends at its close date "
         "took, from creation to close, the time of its visits to all stages but the last.",
         sql="""
@@ -236,6 +242,7 @@ INVARIANTS = [
     Invariant(
         name="won_and_lost_deals_are_the_closed_raw_deals",
         report="rpt_deals_won_and_lost",
+        by="deal",
         words="24: won + lost = the closed raw deals with a close date, class by the probability of "
         "their present stage (C4), amounts likewise.",
         **equal_sums(
@@ -269,6 +276,7 @@ INVARIANTS = [
     Invariant(
         name="sales_velocity_parts_are_those_of_the_raw_deals",
         report="rpt_sales_velocity",
+        by="deal",
         words="25: closed, won, won with an amount, won amount, valid won and their time are those of "
         "the raw deals.",
         **equal_sums(

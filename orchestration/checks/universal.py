@@ -8,6 +8,7 @@ U5 (same input, same output) and U6 (another time zone) need a second build: `te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from orchestration.checks import Invariant, equal_sums, screened_sums
@@ -23,6 +24,29 @@ REPEATED_IDS = {
     "rpt_prospecting_calls": {"activity_date || '/' || owner_id"},
     "rpt_prospecting_sequences": {"contact_id"},
     "rpt_time_in_deal_stage": {"deal_id"},
+}
+# Marts of which each row is one record's, or one day's.
+KEYED = {
+    "rpt_deal_change_history": "deal",
+    "rpt_deal_pipeline_waterfall_deals": "deal",
+    "rpt_historical_snapshots": "day",
+    "rpt_lead_response_time": "contact",
+    "rpt_team_activity_timeline": "activity",
+}
+# Of these tables a row per record and grain is proven by a law of its own, so that counting the rows of a
+# cell counts its records. Others are counted both ways.
+EACH_ONCE = {
+    "core.fct_activities": "activities_are_the_raw_ones_that_count",
+    "core.fct_deals": "deals_have_one_row_each",
+    "core.fct_deal_funnel_steps": "deals_take_each_step_of_the_funnel_once",
+    "core.fct_deal_loss_reasons": "deals_lost_have_a_reason_or_none_given",
+    "core.fct_deal_pushes": "deals_are_eligible_once_per_period",
+    "core.fct_deal_stage_visits": "stage_visits_are_disjoint_and_gap_free",
+    "core.fct_lead_conversions": "contacts_have_one_row_of_conversions_each",
+    "core.fct_lead_journey_steps": "contacts_take_each_step_of_the_journey_once",
+    "reports.rpt_deal_pipeline_waterfall_deals": (
+        "rpt_deal_pipeline_waterfall_deals_has_one_row_per_grain_and_no_missing_key"
+    ),
 }
 # Rows that say something without counting: a missing input (K11), a goal of 0 (one row per target, 18a).
 MAY_HAVE_ZEROS = {"rpt_data_quality", "rpt_quota_attainment"}
@@ -54,6 +78,7 @@ def _grain(definition: Definition) -> Invariant:
     return Invariant(
         name=f"{definition.mart}_has_one_row_per_grain_and_no_missing_key",
         report=definition.mart,
+        by=KEYED.get(definition.mart, ""),
         words=f"marts.md: one row per {grain}; no part of it is NULL.",
         sql=f"""
             select concat_ws('/', {grain}) as id, {grain}, count(*) as row_count
@@ -73,6 +98,7 @@ def _no_empty_rows(definition: Definition) -> Invariant:
     return Invariant(
         name=f"{definition.mart}_has_no_row_of_zeros",
         report=definition.mart,
+        by=KEYED.get(definition.mart, ""),
         words="P13: a row stands only where some measure is not zero.",
         sql=f"""
             select concat_ws('/', {", ".join(definition.grain)}) as id
@@ -88,6 +114,7 @@ def _owner_labels(definition: Definition) -> Invariant:
     return Invariant(
         name=f"{definition.mart}_shows_each_owner_with_one_name_and_main_team",
         report=definition.mart,
+        by=KEYED.get(definition.mart, ""),
         words="C6, P6, P7: owner and team stand in every row as the raw tables name them.",
         sql=f"""
             with shown as (
@@ -113,6 +140,7 @@ def _pipeline_labels(definition: Definition) -> Invariant:
     return Invariant(
         name=f"{definition.mart}_shows_each_pipeline_with_one_label",
         report=definition.mart,
+        by=KEYED.get(definition.mart, ""),
         words="P12, 17c: a pipeline stands in every row under its raw label, (No pipeline), "
         "(Deleted pipeline <id>), or (Unknown) where history has lost it.",
         sql=f"""
@@ -145,6 +173,7 @@ def _is_empty_without_its_input(definition: Definition) -> Invariant:
             from ({_missing_inputs(definition)}) as missing_inputs
             where exists (select 1 from reports.{definition.mart})
         """,
+        screen=f"select count(*) from ({_missing_inputs(definition)}) as missing_inputs",
     )
 
 
@@ -157,15 +186,11 @@ def _missing_inputs(definition: Definition) -> str:
 
 def _records_behind_cells(definition: Definition) -> Invariant:
     """U4, from the drill-down that the YAML gives for each measure."""
-    ways: dict[tuple, dict[str, dict]] = {}
-    for measure, way in definition.drill_down.items():
-        # Measures that find the same kind of record under the same keys are counted in one pass.
-        found = (way["relation"], way["id"], tuple(way.get("keys", {}).items()))
-        ways.setdefault(found, {})[measure] = way
-    found = [_cells_unlike_records(definition, some) for some in ways.values()]
+    found = [_cells_unlike_records(definition, ways) for ways in _kinds_of_records(definition)]
     return Invariant(
         name=f"{definition.mart}_has_the_records_behind_its_cells",
         report=definition.mart,
+        by=KEYED.get(definition.mart, ""),
         words="U4: the records that the drill-down of a cell finds are distinct and as many, or worth "
         "as much, as the cell says.",
         sql=" union all by name ".join(law["sql"] for law in found),
@@ -173,13 +198,33 @@ def _records_behind_cells(definition: Definition) -> Invariant:
     )
 
 
-def _cells_unlike_records(definition: Definition, ways: dict[str, dict]) -> dict[str, str]:
-    """SQL and screen of the cells in which measures are not what the records behind them add up to.
+def _kinds_of_records(definition: Definition) -> Iterator[dict[str, dict]]:
+    """The drill-downs by measure, those together that find the same kind of record under the same keys:
+    they are counted in one pass."""
+    ways: dict[tuple, dict[str, dict]] = {}
+    for measure, way in definition.drill_down.items():
+        found = (way["relation"], way["id"], tuple(way.get("keys", {}).items()))
+        ways.setdefault(found, {})[measure] = way
+    yield from ways.values()
+
+
+def cells_of_records(definition: Definition) -> str:
+    """SQL of a mart's cells with all measures that have a drill-down, added up from the records behind
+    them: what U4 says the mart holds."""
+    grain = ", ".join(definition.grain)
+    sums = ", ".join(f"sum({measure}) as {measure}" for measure in definition.drill_down)
+    parts = " union all by name ".join(
+        f"({_once_each(definition, ways)})" for ways in _kinds_of_records(definition)
+    )
+    return f"select {grain}, {sums} from ({parts}) as records group by {grain}"
+
+
+def _records(definition: Definition, ways: dict[str, dict]) -> str:
+    """SQL of the records behind the cells: the grain, record_id, and what each counts in each measure.
 
     All of `ways` name the same relation, keys and id.
     """
     (way, *_) = ways.values()
-    grain, measures = ", ".join(definition.grain), ", ".join(ways)
     keys = ", ".join(f"{way.get('keys', {}).get(column, column)} as {column}" for column in definition.grain)
     found = ", ".join(
         f"case when {way['where']} then {way.get('value', 1)} end as {measure}"
@@ -187,34 +232,44 @@ def _cells_unlike_records(definition: Definition, ways: dict[str, dict]) -> dict
     )
     # The day of a record that has none is no cell of the mart.
     present = " and ".join(f"{column} is not null" for column in ("record_id", *definition.dates))
-    records = f"""(
+    return f"""
         select * from (
             select {keys}, {way["id"]} as record_id, {found}
             from {way["relation"]}
             where ({definition.population}) and ({" or ".join(f"({way['where']})" for way in ways.values())})
         ) as found
         where {present} and not exists ({_missing_inputs(definition)})
-    )"""
-    # A count is of distinct records: what the relation holds several times in a cell counts once.
+    """
+
+
+def _once_each(definition: Definition, ways: dict[str, dict]) -> str:
+    """SQL of the same records, each once per cell: a count is of distinct records."""
+    grain = ", ".join(definition.grain)
     once = ", ".join(
         f"{'sum' if 'value' in way else 'max'}({measure}) as {measure}" for measure, way in ways.items()
     )
-    cells = f"select {grain}, {measures} from reports.{definition.mart}"
-    law = equal_sums(
-        cells,
-        f"select {grain}, {once} from {records} as records group by {grain}, record_id",
-        by=grain,
-        measures=measures,
+    return (
+        f"select {grain}, {once} from ({_records(definition, ways)}) as records group by {grain}, record_id"
     )
+
+
+def _cells_unlike_records(definition: Definition, ways: dict[str, dict]) -> dict[str, str]:
+    """SQL and screen of the cells in which measures are not what the records behind them add up to."""
+    (way, *_) = ways.values()
+    grain, measures = ", ".join(definition.grain), ", ".join(ways)
+    records = f"({_records(definition, ways)})"
+    cells = f"select {grain}, {measures} from reports.{definition.mart}"
+    law = equal_sums(cells, _once_each(definition, ways), by=grain, measures=measures)
     if way["id"] in REPEATED_IDS.get(definition.mart, ()):
         return law
     as_they_stand = screened_sums(
         cells, f"select {grain}, {measures} from {records} as records", by=grain, measures=measures
     )
+    tables = re.findall(r"\b(?:core|reports)\.\w+", way["relation"])
+    if all("value" in way for way in ways.values()) or set(tables) <= EACH_ONCE.keys():
+        return law | {"screen": as_they_stand}
     repeated = f"""
         select count(*) - count(distinct hash({grain}, record_id)) as repeated
         from {records} as records
     """
-    if all("value" in way for way in ways.values()):
-        return law | {"screen": as_they_stand}
     return law | {"screen": f"{as_they_stand} union all by name {repeated}"}

@@ -7,7 +7,8 @@ stand in `universal.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from orchestration.checks import WHOLE, Invariant, equal_sums
 from orchestration.checks.definitions import Definition, definitions
@@ -23,6 +24,8 @@ WAYS = {
     "team": (*QUARTER, "group_by := 'team'"),
     "none": (*QUARTER, "group_by := 'none', bucket := 'month', cumulative := true"),
 }
+# The one in which a night asks, too: cheap, and of the days that change most.
+IN_ALL = "none"
 # These walk through the past of each record as their mart did, by the same macro: of them a year is.
 WALKING = {"deal_funnel", "lead_journey"}
 YEAR = "getvariable('year_start')", "getvariable('quarter_end')"
@@ -87,6 +90,7 @@ NO_FUNCTION = {"rpt_data_quality", "rpt_deal_pipeline_waterfall_deals"}
 def function_laws(definition: Definition) -> Iterator[Invariant]:
     """The laws of one report's function."""
     if is_additive(definition):
+        yield _total_is_that_of_the_mart(definition)
         yield _groups_sum_to_mart(definition)
         yield _buckets_sum_to_mart(definition)
         yield _no_group_exceeds_the_whole(definition)
@@ -96,19 +100,34 @@ def function_laws(definition: Definition) -> Iterator[Invariant]:
 
 def answers() -> dict[str, str]:
     """Per additive report the relation `proof_answers_<function>`: what its function answers in the
-    three WAYS. A call is dear, also to plan, so all laws share these; what they read is all it holds."""
-    return {
-        f"proof_answers_{definition.function}": _answers(definition)
-        for definition in definitions()
-        if is_additive(definition)
-    }
+    three WAYS, and `proof_total_<function>`, what it answers IN_ALL. A call is dear, also to plan, so all
+    laws share these; what they read is all it holds."""
+    relations = {}
+    for definition in filter(is_additive, definitions()):
+        others = [way for way in _ways(definition) if way != IN_ALL]
+        total = f"proof_total_{definition.function}"
+        relations[total] = _answers(definition, [IN_ALL])
+        relations[f"proof_answers_{definition.function}"] = (
+            f"{_answers(definition, others)} union all by name from {total}"
+        )
+    return relations
+
+
+def calls_functions(law: Invariant) -> bool:
+    """Whether the law asks a report function."""
+    return bool(re.search(r"\breports\.\w+\(|\bproof_(answers|total)_", law.sql))
+
+
+def asks_in_all(law: Invariant) -> bool:
+    """Whether the law asks report functions IN_ALL, and in no other way."""
+    return "proof_total_" in law.sql and not re.search(r"\breports\.\w+\(|\bproof_answers_", law.sql)
 
 
 def is_additive(definition: Definition) -> bool:
     return definition.mart not in NO_FUNCTION and definition.mart not in NOT_ADDITIVE
 
 
-def _answers(definition: Definition) -> str:
+def _answers(definition: Definition, ways: Iterable[str]) -> str:
     columns = ", ".join(["group_id", *definition.measures, *ALSO_READ.get(definition.function, ())])
     return " union all by name ".join(
         f"""
@@ -117,6 +136,7 @@ def _answers(definition: Definition) -> str:
         {"where bucket_start = getvariable('third_month')" if "cumulative" in arguments else ""}
         """
         for way, (begin, end, arguments) in _ways(definition).items()
+        if way in ways
     )
 
 
@@ -143,22 +163,41 @@ def _mart_in_range(definition: Definition, begin: str, end: str) -> str:
     return rows
 
 
+def _total_is_that_of_the_mart(definition: Definition) -> Invariant:
+    return Invariant(
+        name=f"{definition.mart}_is_what_its_function_adds_up_to_in_all",
+        report=definition.mart,
+        words="U1, F0 and marts.md: at the end of the running total of the quarter that lasts or has just "
+        "ended, the function's rows add up to the mart.",
+        **_mart_equals(definition, f"from proof_total_{definition.function}", [IN_ALL]),
+    )
+
+
 def _groups_sum_to_mart(definition: Definition) -> Invariant:
-    totals = ", ".join(f"sum({measure}) as {measure}" for measure in definition.additive)
     return Invariant(
         name=f"{definition.mart}_is_what_its_function_adds_up_to_by_any_group",
         report=definition.mart,
-        words="U1, F0 and marts.md: by owner, by team and at the end of the running total, the "
-        "function's rows add up to the mart.",
-        **equal_sums(
-            f"select * from proof_answers_{definition.function}",
-            " union all ".join(
-                f"select '{way}' as way, {totals} from {_mart_in_range(definition, begin, end)}"
-                for way, (begin, end, _) in _ways(definition).items()
-            ),
-            by="way",
-            measures=", ".join(definition.additive),
+        words="U1, F0 and marts.md: by owner and by team, the function's rows add up to the mart.",
+        **_mart_equals(
+            definition,
+            f"from proof_answers_{definition.function} where way <> '{IN_ALL}'",
+            [way for way in _ways(definition) if way != IN_ALL],
         ),
+    )
+
+
+def _mart_equals(definition: Definition, answers: str, ways: Iterable[str]) -> dict[str, str]:
+    """That the answers in these ways add up to the mart."""
+    totals = ", ".join(f"sum({measure}) as {measure}" for measure in definition.additive)
+    return equal_sums(
+        answers,
+        " union all ".join(
+            f"select '{way}' as way, {totals} from {_mart_in_range(definition, begin, end)}"
+            for way, (begin, end, _) in _ways(definition).items()
+            if way in ways
+        ),
+        by="way",
+        measures=", ".join(definition.additive),
     )
 
 

@@ -24,6 +24,14 @@ PLANTS = {
     "lead_funnel_converts_contacts_by_deals_that_are_not_older": (
         "update raw_hubspot.deals set createdate = createdate - interval 60 days where id = 'd1'"
     ),
+    "contacts_have_one_row_of_conversions_each": (
+        "insert into core.fct_lead_conversions "
+        "select * from core.fct_lead_conversions where contact_id = 'k1'"
+    ),
+    "contacts_take_each_step_of_the_journey_once": (
+        "insert into core.fct_lead_journey_steps select * from core.fct_lead_journey_steps "
+        "where contact_id = 'k3'"
+    ),
     "lead_funnel_averages_times_their_contacts_are_the_times": wrong_column(
         "lead_funnel", "average_time_to_deal_ms", "coalesce(average_time_to_deal_ms, 0)"
     ),

@@ -32,6 +32,10 @@ PLANTS = {
         "update core.fct_deal_stage_visits set exited_at = exited_at + interval 1 minute "
         "where deal_id = 'd3' and visit_number = 1"
     ),
+    "open_stage_visits_last_until_the_run": (
+        "update core.fct_deal_stage_visits set duration_ms = duration_ms - 1 "
+        "where deal_id = 'd3' and is_open_visit"
+    ),
     "stage_visits_start_at_the_first_stage_version": (
         "delete from core.fct_deal_stage_visits where deal_id = 'd3' and visit_number = 1"
     ),

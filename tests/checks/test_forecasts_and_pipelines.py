@@ -63,6 +63,9 @@ PLANTS = {
         "delete from reports.rpt_deal_pipeline_waterfall_deals where deal_id = 'd3' and category = 'created'"
     ),
     # 15
+    "deals_are_eligible_once_per_period": (
+        "insert into core.fct_deal_pushes select * from core.fct_deal_pushes where deal_id = 'd3'"
+    ),
     "push_rate_takes_in_every_deal_that_was_ever_due": (
         "delete from core.fct_deal_pushes where deal_id = 'd3'"
     ),
@@ -99,6 +102,9 @@ PLANTS = {
         "delete from reports.rpt_historical_snapshots where snapshot_date = date '2026-06-10'"
     ),
     # 13
+    "deals_take_each_step_of_the_funnel_once": (
+        "insert into core.fct_deal_funnel_steps select * from core.fct_deal_funnel_steps where deal_id = 'd3'"
+    ),
     "funnel_steps_are_reached_by_entering_or_skipping": (
         "update reports.rpt_deal_funnel set reached_count = reached_count + 1 where stage_id = 'talk'"
     ),

@@ -40,6 +40,9 @@ def plant(law: str, definition: Definition) -> Plant:
             "insert into reports.rpt_data_quality "
             f"values ('{definition.mart}', 'missing_table:deals', 'warning', 0, null)"
         ),
+        "is_what_its_function_adds_up_to_in_all": wrong_column(
+            definition.function, measure, f"case when group_by = 'none' then {doubled} else {measure} end"
+        ),
         "is_what_its_function_adds_up_to_by_any_group": wrong_column(
             definition.function, measure, f"case when group_by = 'team' then {doubled} else {measure} end"
         ),

@@ -10,6 +10,7 @@ INVARIANTS = [
     Invariant(
         name="call_outcomes_count_every_dated_call_once",
         report="rpt_call_outcomes",
+        by="activity",
         words="1a: the outcomes of an owner add up to the owner's raw calls of the day and direction.",
         **equal_sums(
             "select * from reports.rpt_call_outcomes",
@@ -25,6 +26,7 @@ INVARIANTS = [
     Invariant(
         name="call_outcomes_missing_and_given_ones_are_all_calls",
         report="rpt_call_outcomes",
+        by="activity",
         words="1c: (No outcome) holds exactly the raw calls without a disposition; all others stand "
         "under their own, labelled or deleted.",
         **equal_sums(
@@ -58,6 +60,7 @@ INVARIANTS = [
     Invariant(
         name="call_outcomes_durations_are_those_of_timed_calls",
         report="rpt_call_outcomes",
+        by="activity",
         words="1d: total duration and its denominator are those of the raw calls whose duration is "
         "known; 0 is a duration.",
         **equal_sums(
@@ -111,6 +114,7 @@ INVARIANTS = [
     Invariant(
         name="completed_activities_are_the_raw_calls_notes_and_sent_emails",
         report="rpt_completed_activities",
+        by="activity",
         words="3a: calls and notes of a day count whatever became of them, e-mails that were sent "
         "unless they did not arrive.",
         **equal_sums(
@@ -139,6 +143,7 @@ INVARIANTS = [
     Invariant(
         name="completed_activities_hold_no_task_that_is_not_completed",
         report="rpt_completed_activities",
+        by="activity",
         words="3b, 3d: an owner's completed tasks are no more than the raw ones with status COMPLETED.",
         sql="""
             select owner_id as id, activity_count, task_count
@@ -161,6 +166,7 @@ INVARIANTS = [
     Invariant(
         name="meeting_outcomes_count_every_dated_meeting_once",
         report="rpt_meeting_outcomes",
+        by="activity",
         words="7a: the outcomes of a day and owner add up to the raw meetings that start on it.",
         **equal_sums(
             "select * from reports.rpt_meeting_outcomes",
@@ -215,6 +221,7 @@ INVARIANTS = [
     Invariant(
         name="tasks_completed_count_every_created_task_once",
         report="rpt_tasks_completed",
+        by="activity",
         words="9: the statuses of a day and owner add up to the raw tasks created on it; overdue are those "
         "that are not completed and were due.",
         **equal_sums(
@@ -248,6 +255,7 @@ INVARIANTS = [
     Invariant(
         name="timeline_shows_what_report_3_counts",
         report="rpt_team_activity_timeline",
+        by="activity",
         words="10b: tasks and sent e-mails of a day and owner are those of report 3, calls too before the "
         "day of the run.",
         **equal_sums(
@@ -272,6 +280,7 @@ INVARIANTS = [
     Invariant(
         name="timeline_shows_no_call_or_meeting_that_is_still_to_come",
         report="rpt_team_activity_timeline",
+        by="activity",
         words="10a: calls and meetings stand at an instant that is not after run_ts.",
         sql=f"""
             select activity_type || '/' || activity_id as id, occurred_at
@@ -282,6 +291,7 @@ INVARIANTS = [
     Invariant(
         name="timeline_shows_every_meeting_that_has_started",
         report="rpt_team_activity_timeline",
+        by="activity",
         words="10a: meetings of a day and owner, whatever their outcome, are the raw ones that start no "
         "later than run_ts.",
         **equal_sums(

@@ -9,6 +9,7 @@ INVARIANTS = [
     Invariant(
         name="deals_created_are_the_open_won_and_lost_ones_together",
         report="rpt_deals_created",
+        by="deal",
         words="4a: deals = open + won + lost raw deals created on the day (H2), with their present amount.",
         **equal_sums(
             "select * from reports.rpt_deals_created",
@@ -42,6 +43,7 @@ INVARIANTS = [
     Invariant(
         name="time_in_deal_stage_is_that_of_the_visits_of_its_deals",
         report="rpt_time_in_deal_stage",
+        by="deal",
         words="11: the row of a stage holds the visits to it, closed stages left out, of the raw deals "
         "that close on the day and are in its pipeline now.",
         **equal_sums(
@@ -84,6 +86,7 @@ INVARIANTS = [
     Invariant(
         name="time_in_deal_stage_visits_no_more_deals_than_are_in_scope",
         report="rpt_time_in_deal_stage",
+        by="deal",
         words="11c: no stage was visited by more deals than close on the day with that owner, "
         "pipeline and status.",
         sql="""
@@ -115,6 +118,7 @@ INVARIANTS = [
     Invariant(
         name="time_in_deal_stage_split_by_owner_adds_up_to_the_whole",
         report="rpt_time_in_deal_stage",
+        by="deal",
         words="11e: with owner_basis = as_of, the parts of a visit add up to its time.",
         **equal_sums(
             "select * from core.fct_deal_stage_visit_owners",

@@ -9,6 +9,18 @@ from orchestration.checks.second_road import RUN_TS, available
 INVARIANTS = [
     # --- 5 lead funnel ---
     Invariant(
+        name="contacts_have_one_row_of_conversions_each",
+        report="fct_lead_conversions",
+        by="contact",
+        words="5a: one row per contact.",
+        sql="""
+            select concat_ws('/', contact_id) as id, count(*) as row_count
+            from core.fct_lead_conversions
+            group by contact_id
+            having count(*) > 1
+        """,
+    ),
+    Invariant(
         name="lead_funnel_counts_every_dated_contact_once",
         report="rpt_lead_funnel",
         words="5a: the leads of a day, source and owner are the raw contacts created there; assigned are "
@@ -29,6 +41,7 @@ INVARIANTS = [
     Invariant(
         name="lead_funnel_converts_contacts_by_deals_that_are_not_older",
         report="rpt_lead_funnel",
+        by="contact",
         words="5a: contacts with a deal and won contacts of an owner are those with such a raw deal "
         "created no earlier than themselves; those with an older one are counted beside (5a-3).",
         **equal_sums(
@@ -65,6 +78,18 @@ INVARIANTS = [
         ),
     ),
     # --- 5 lead journey ---
+    Invariant(
+        name="contacts_take_each_step_of_the_journey_once",
+        report="fct_lead_journey_steps",
+        by="contact",
+        words="5b: one row per contact and stage of the journey.",
+        sql="""
+            select concat_ws('/', contact_id, position) as id, count(*) as row_count
+            from core.fct_lead_journey_steps
+            group by contact_id, position
+            having count(*) > 1
+        """,
+    ),
     Invariant(
         name="lead_journey_required_stages_never_grow",
         report="rpt_lead_journey",
@@ -104,6 +129,7 @@ INVARIANTS = [
     Invariant(
         name="lead_journey_starts_with_whoever_entered_the_first_stage",
         report="rpt_lead_journey",
+        by="contact",
         words="5b: of contacts into which no other was merged, exactly those come to the first stage that "
         "ever were in it, by their versions or, without any, by their present value (5b-4).",
         sql="""
@@ -142,6 +168,7 @@ INVARIANTS = [
     Invariant(
         name="lead_response_time_has_every_contact_whose_assignment_is_known",
         report="rpt_lead_response_time",
+        by="contact",
         words="6a, 6d: each contact with an owner and a version that made it the owner, or HubSpot's own "
         "date, stands in one row, of that owner.",
         sql=f"""
@@ -165,6 +192,7 @@ INVARIANTS = [
     Invariant(
         name="lead_response_time_lies_between_assignment_and_run",
         report="rpt_lead_response_time",
+        by="contact",
         words="6(b, c): no engagement before the assignment or after run_ts; recomputed times are what "
         "lies between, and business hours no more than that.",
         sql=f"""

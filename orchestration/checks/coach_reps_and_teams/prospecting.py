@@ -11,6 +11,7 @@ INVARIANTS = [
     Invariant(
         name="prospecting_sequences_enrol_at_each_new_date",
         report="rpt_prospecting_sequences",
+        by="contact",
         words="8a: an owner's enrolments are the raw versions that set another enrolment date, or for "
         "contacts without any the present date.",
         **equal_sums(
@@ -57,6 +58,7 @@ INVARIANTS = [
     Invariant(
         name="prospecting_meetings_count_every_meeting_on_the_day_it_was_booked",
         report="rpt_prospecting_meetings",
+        by="activity",
         words="8b: booked meetings of a day and owner are the raw ones created on it, with the time to "
         "their start.",
         **equal_sums(

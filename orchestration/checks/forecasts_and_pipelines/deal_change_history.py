@@ -38,6 +38,7 @@ INVARIANTS = [
     Invariant(
         name="amount_changes_lead_from_the_first_to_the_last_amount",
         report="rpt_deal_change_history",
+        by="deal",
         words="12(a): after the day of its creation the amount changes of a deal add up to its last "
         "amount less the one at the end of that day, at the present rate.",
         sql=f"""
@@ -54,6 +55,7 @@ INVARIANTS = [
     Invariant(
         name="close_date_changes_lead_from_the_first_to_the_last_close_date",
         report="rpt_deal_change_history",
+        by="deal",
         words="12(b): the same for days, for deals whose close date was never empty meanwhile.",
         sql=f"""
             select deal_id as id, first_close_date, last_close_date, delta_days
@@ -72,6 +74,7 @@ INVARIANTS = [
     Invariant(
         name="won_and_lost_changes_hold_those_of_the_waterfall",
         report="rpt_deal_change_history",
+        by="deal",
         words="12(c): a deal that is won or lost in the waterfall of a period has such a change in it; "
         "a deal with one such change in its life, and no reopening, is in the waterfall of its period.",
         sql=f"""
@@ -111,6 +114,7 @@ INVARIANTS = [
     Invariant(
         name="created_changes_are_the_deals_created",
         report="rpt_deal_change_history",
+        by="deal",
         words="12(d): created here = report 4, by day, owner and pipeline.",
         **equal_sums(
             f"""

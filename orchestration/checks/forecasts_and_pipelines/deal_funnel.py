@@ -6,6 +6,18 @@ from orchestration.checks import Invariant
 
 INVARIANTS = [
     Invariant(
+        name="deals_take_each_step_of_the_funnel_once",
+        report="fct_deal_funnel_steps",
+        by="deal",
+        words="13: one row per deal and step.",
+        sql="""
+            select concat_ws('/', deal_id, position) as id, count(*) as row_count
+            from core.fct_deal_funnel_steps
+            group by deal_id, position
+            having count(*) > 1
+        """,
+    ),
+    Invariant(
         name="funnel_steps_are_reached_by_entering_or_skipping",
         report="rpt_deal_funnel",
         words="13a, 13f: reached = entered + skipped; strict <= entered <= reached; skipped at creation "

@@ -17,6 +17,7 @@ INVARIANTS = [
     Invariant(
         name="waterfall_balances_for_every_deal_in_amounts",
         report="rpt_deal_pipeline_waterfall_deals",
+        by="deal",
         words="14(a): begin + created + pulled + reopened + moved in + increased - decreased - pushed - "
         "lost - won - moved out - removed = end, to the cent, for every deal and so for every group.",
         sql=f"""
@@ -30,6 +31,7 @@ INVARIANTS = [
     Invariant(
         name="waterfall_balances_for_every_deal_in_counts",
         report="rpt_deal_pipeline_waterfall_deals",
+        by="deal",
         words="14(b), (d): who is there at the beginning or comes in, is there at the end or goes out: "
         "each deal once, with at most one change of amount.",
         sql=f"""
@@ -49,6 +51,7 @@ INVARIANTS = [
     Invariant(
         name="waterfall_begins_with_the_pipeline_of_the_first_moment",
         report="rpt_deal_pipeline_waterfall",
+        by="deal",
         words="14(c): begin is what is open as of the period's first instant with a close day in it, so "
         "that the end of one window is the beginning of the next.",
         **equal_sums(
@@ -69,6 +72,7 @@ INVARIANTS = [
     Invariant(
         name="waterfall_ends_with_the_pipeline_of_today",
         report="rpt_deal_pipeline_waterfall",
+        by="deal",
         words="14, 14b: a finished period ends with nothing; a running one with what is open as of run_ts "
         "and due in it from today on.",
         **equal_sums(
@@ -103,6 +107,7 @@ INVARIANTS = [
     Invariant(
         name="waterfall_wins_and_losses_are_the_closings_of_the_period",
         report="rpt_deal_pipeline_waterfall",
+        by="deal",
         words="14(e): won = the amounts of deals that are won at the end by a stage change in the "
         "period, and were not won at its beginning; lost likewise.",
         **equal_sums(
@@ -141,6 +146,7 @@ INVARIANTS = [
     Invariant(
         name="waterfall_signs_are_those_of_the_balance",
         report="rpt_deal_pipeline_waterfall_deals",
+        by="deal",
         words="14(f), 14c: of deals whose amount was never negative, what is there or comes in is not "
         "negative, and what goes out carries minus.",
         sql=f"""
@@ -216,6 +222,7 @@ INVARIANTS = [
     Invariant(
         name="waterfall_leaves_out_created_deals_only_where_they_were_never_due",
         report="rpt_deal_pipeline_waterfall_deals",
+        by="deal",
         words="14, 14g: of the deals created in a period exactly those have no created line that, within "
         "it, were neither due nor closed in it (the memo).",
         sql=f"""

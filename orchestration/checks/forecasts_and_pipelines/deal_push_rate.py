@@ -13,8 +13,21 @@ from orchestration.checks.second_road import day
 
 INVARIANTS = [
     Invariant(
+        name="deals_are_eligible_once_per_period",
+        report="fct_deal_pushes",
+        by="deal",
+        words="15: one row per period and deal that is eligible in it.",
+        sql="""
+            select concat_ws('/', period_grain, period_start, deal_id) as id, count(*) as row_count
+            from core.fct_deal_pushes
+            group by period_grain, period_start, deal_id
+            having count(*) > 1
+        """,
+    ),
+    Invariant(
         name="push_rate_takes_in_every_deal_that_was_ever_due",
         report="rpt_deal_push_rate",
+        by="deal",
         words="15: whoever had a close day in the period is eligible; what history shows at one timestamp "
         "only for a moment counts as well, but deals that never had one do not.",
         sql=f"""
@@ -54,6 +67,7 @@ INVARIANTS = [
     Invariant(
         name="pushes_are_the_close_date_changes_that_leave_the_period",
         report="rpt_deal_push_rate",
+        by="deal",
         words="15, 12: pushes of all periods = the changes of report 12 that move a close date out of its "
         "month, quarter or year to a later one, or clear it, by owner.",
         **equal_sums(

@@ -18,6 +18,7 @@ INVARIANTS = [
     Invariant(
         name="forecast_categories_are_the_deals_that_close_in_the_range",
         report="rpt_forecast_category",
+        by="deal",
         words="16: the categories of a day add up to the raw deals that close on it and their amounts.",
         **equal_sums(
             "select * from reports.rpt_forecast_category",
@@ -157,6 +158,7 @@ INVARIANTS = [
     Invariant(
         name="weighted_forecast_is_of_the_deals_that_close_in_the_range",
         report="rpt_weighted_pipeline_forecast",
+        by="deal",
         words="19: the stages of a day add up to the raw deals that close on it; won deals weigh in "
         "full, lost ones not at all.",
         **equal_sums(
