@@ -55,8 +55,8 @@ _CHECK_COLUMNS = {
     "seconds": ("double", "How long it took; 0 where it was not run."),
     "proof": (
         "varchar",
-        "Of which rows it was run on this build, and with which build before it was proven of the others; "
-        "NULL for dbt's tests, which are run as they are.",
+        "Which rows it was run over on this build, and with which build before it was proven of all; NULL "
+        "for dbt's tests, which a night runs over what it computed anew.",
     ),
 }
 _TEXTS = {

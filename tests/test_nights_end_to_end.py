@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -60,6 +61,8 @@ def test_a_night_publishes_what_a_whole_build_does(nights):
     (first, before), (night, after), (anew, whole) = nights["first"], nights["night"], nights["anew"]
     assert "everything, because there is no proven build to go on from" in first
     assert "records have changed since build" in night
+    assert re.search(r"\d+ of them run over what changed, \d+ not run: proven with build \d", night)
+    assert "not run" not in first + anew
     assert "everything, because SALES_REPORTS_FULL_REFRESH is set" in anew
     assert before != after
     assert after.keys() == whole.keys()

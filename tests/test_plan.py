@@ -214,3 +214,24 @@ def test_nights_do_not_put_off_the_weekly_whole_build(folder):
     duckdb.connect(folder.settings.published_dir / "load-2.duckdb").close()
     folder.load(records=1, loaded_at=RUN_TS + EVERYTHING_AFTER)
     assert folder.plan().reason == "the last whole build is a week old"
+
+
+def test_a_night_is_proven_as_one_while_nothing_has_come_between(folder):
+    with folder.open() as build:
+        assert plan.proven_with(build) is None  # a whole build
+        basis = plan.read_basis(build)
+        plan.forget_basis(build)
+        plan.begin_night(build, basis)
+        assert plan.proven_with(build) == basis["whole_build_id"] == "load-1"
+        plan.write_basis(build, folder.settings)
+        assert plan.read_basis(build)["whole_build_id"] == "load-1"
+    folder.load()
+    with folder.open() as build:
+        assert plan.proven_with(build) is None  # other raw tables than the night's
+
+
+def test_a_part_by_hand_ends_the_night(folder):
+    with folder.open() as build:
+        plan.begin_night(build, plan.read_basis(build))
+        plan.forget_basis(build)  # before anything is built
+        assert plan.proven_with(build) is None

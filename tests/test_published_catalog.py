@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -55,7 +56,10 @@ def build(tmp_path: Path) -> Path:
             node_result("model.rpt_deals", "rpt_deals", "model"),
         ]
         published_catalog.record_tests(connection, results, MANIFEST)
-        published_catalog.record_invariants(connection, [Result(law, 2, [], 0.5)])
+        carried = replace(law, name="functions_add_up")
+        published_catalog.record_invariants(
+            connection, [Result(law, 2, [], 0.5), Result(carried, 0, [], 0, carried_from="W")]
+        )
     return path
 
 
@@ -71,9 +75,10 @@ def published(build: Path, manifest: dict) -> duckdb.DuckDBPyConnection:
 def test_each_check_of_the_build_is_there_once_with_what_came_of_it(build: Path):
     connection = published(build, MANIFEST)
     assert connection.execute("from core.fct_checks").fetchall() == [
-        ("", "nothing_is_odd", "Two lines.", False, False, 3, 0.25),
-        ("rpt_deals", "deals_add_up", "U1: they do.", False, False, 2, 0.5),
-        ("rpt_deals", "rpt_deals_is_unique", None, True, True, 0, 0.25),
+        ("", "nothing_is_odd", "Two lines.", False, False, 3, 0.25, None),
+        ("rpt_deals", "deals_add_up", "U1: they do.", False, False, 2, 0.5, "now of all"),
+        ("rpt_deals", "functions_add_up", "U1: they do.", False, True, 0, 0, "with build W"),
+        ("rpt_deals", "rpt_deals_is_unique", None, True, True, 0, 0.25, None),
     ]
 
 
@@ -108,5 +113,5 @@ def test_every_column_is_commented(build: Path):
     comments = connection.execute(
         "select comment from duckdb_columns() where table_name in ('dim_reports', 'fct_checks')"
     ).fetchall()
-    assert len(comments) == 16
+    assert len(comments) == 17
     assert all(comment for (comment,) in comments)
