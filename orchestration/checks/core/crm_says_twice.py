@@ -1,0 +1,67 @@
+"""Warnings where the CRM says a thing twice, and not the same (K8)."""
+
+from __future__ import annotations
+
+from orchestration.checks import Invariant
+
+INVARIANTS = [
+    Invariant(
+        name="hubspots_won_flag_agrees_with_the_stage",
+        report="fct_deals",
+        by="deal",
+        words="27.1: no live deal whose class by its stage differs from hs_is_closed_won or "
+        "hs_is_closed (a stage edited after the last recalculation, or an unknown stage).",
+        blocking=False,
+        sql="""
+            select id, proof_deals.deal_status, hs_is_closed_won, hs_is_closed
+            from raw_hubspot.deals
+            inner join proof_deals on id = proof_deals.deal_id
+            where hs_is_closed_won <> (proof_deals.deal_status = 'won')
+                or hs_is_closed <> (proof_deals.deal_status <> 'open')
+        """,
+    ),
+    Invariant(
+        name="last_versions_are_the_present_values",
+        report="fct_deals",
+        by="deal",
+        words="27.7.6, H6: the last version of stage, pipeline, amount, close date, owner and forecast "
+        "category is what stands on the deal.",
+        blocking=False,
+        sql="""
+            with last_versions as (
+                select deal_id, name, value as last_value from proof_moments where is_last
+            ),
+            present as (
+                select id as deal_id, unnest([
+                    {'name': 'dealstage', 'value': dealstage},
+                    {'name': 'pipeline', 'value': pipeline},
+                    {'name': 'amount', 'value': cast(amount as varchar)},
+                    {'name': 'closedate', 'value': cast(closedate as varchar)},
+                    {'name': 'hubspot_owner_id', 'value': hubspot_owner_id},
+                    {'name': 'hs_manual_forecast_category', 'value': hs_manual_forecast_category}
+                ], recursive := true)
+                from raw_hubspot.deals
+            )
+            select deal_id as id, name, last_value, value as present_value
+            from last_versions
+            inner join present using (deal_id, name)
+            where last_value <> coalesce(trim(value), '')
+        """,
+    ),
+    Invariant(
+        name="hubspots_stage_entry_is_the_last_stage_version",
+        report="fct_deals",
+        by="deal",
+        words="27.7.6: hs_v2_date_entered_current_stage is the time of the last stage version, within "
+        "a second.",
+        blocking=False,
+        sql="""
+            select id, hs_v2_date_entered_current_stage, max(moment_at) as last_version_at
+            from raw_hubspot.deals
+            inner join proof_moments
+                on id = deal_id and name = 'dealstage' and value <> coalesce(value_before, '')
+            group by id, hs_v2_date_entered_current_stage
+            having abs(epoch_ms(max(moment_at)) - epoch_ms(hs_v2_date_entered_current_stage)) > 1000
+        """,
+    ),
+]
