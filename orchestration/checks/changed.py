@@ -158,11 +158,9 @@ def changed_rows(connection: duckdb.DuckDBPyConnection, kind: str, text: str) ->
         for schema in SCHEMAS:
             execute(f"create schema {DATABASE}.{schema}")
         for table, rows in (tables | behind).items():
-            columns = [name for name in _columns(connection, table) if name in words] or ["1 as any_row"]
-            execute(
-                f"create table {DATABASE}.{table} as "
-                f"select {', '.join(map(_column, columns))} from {table} where {rows}"
-            )
+            columns = [quoted(name) for name in _columns(connection, table) if name in words]
+            read = ", ".join(columns) or "1 as no_column"
+            execute(f"create table {DATABASE}.{table} as select {read} from {table} where {rows}")
         execute(f"set search_path = {literal(_before_others(connection, path))}")
         for table, cells in marts.items():
             execute(f"create table {DATABASE}.{table} as {cells}")
@@ -193,18 +191,13 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     return [name for name, *_ in connection.execute(f"describe {table}").fetchall()]
 
 
-def _column(name: str) -> str:
-    return name if name.startswith("1 ") else quoted(name)
-
-
 def _before_others(connection: duckdb.DuckDBPyConnection, path: str) -> str:
     """The search path by which two-part names find tables of changed rows first, then the build's own."""
     (build,) = connection.execute("select current_database()").fetchone()
-    (has_raw_alone,) = connection.execute(
-        "select count(*) = 1 from duckdb_schemas() where database_name = $build and schema_name in $schemas",
+    own = connection.execute(
+        "select schema_name from duckdb_schemas() where database_name = $build and schema_name in $schemas",
         {"build": build, "schemas": SCHEMAS},
-    ).fetchone()
-    own = SCHEMAS[:1] if has_raw_alone else SCHEMAS  # the marts' database is in the path already
+    ).fetchall()
     first, *others = path.split(",") if path else [f"{quoted(build)}.main"]
     changed = [f"{DATABASE}.{schema}" for schema in SCHEMAS]
-    return ",".join([first, *changed, *(f"{quoted(build)}.{schema}" for schema in own), *others])
+    return ",".join([first, *changed, *others, *(f"{quoted(build)}.{schema}" for (schema,) in own)])

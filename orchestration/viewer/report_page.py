@@ -393,11 +393,12 @@ def _about(build: Build, report: Report) -> None:
 def _checks(build: Build, report: Report) -> None:
     found = catalog(build).checks(report)
     failed = [check for check in found if not check["is_passed"]]
-    streamlit.markdown(f"**Checks** {len(found) - len(failed)} of {len(found)} held in the last build")
+    streamlit.markdown(f"**Checks** {len(found) - len(failed)} of {len(found)} hold in the last build")
     lines = [
         f"- {'✓' if check['is_passed'] else '✗'} "
         + plain(check["words"] or check["check_name"].removeprefix(f"{report.mart}_").replace("_", " "))
         + ("" if check["is_passed"] else f" ({check['violation_count']:,} rows)")
+        + (f" (proven {proof})" if (proof := check.get("proof") or "").startswith("with") else "")
         for check in found
     ]
     if streamlit.toggle("All checks", key=f"{report.name}:checks") or failed:

@@ -80,7 +80,7 @@ def changed_keys(plot: Plot, keys: dict[str, str]) -> Iterator[None]:
     for table in tables:
         plot.connection.execute(f"delete from {table}")
     for kind, query in keys.items():
-        plot.connection.execute(f"insert into {KEYS[kind][0]} {query}")
+        plot.connection.execute(f"insert into {KEYS[kind][0]} by name {query}")
     yield
     for table in tables:
         plot.connection.execute(f"delete from {table}")
@@ -130,7 +130,7 @@ def test_law_bites_where_the_planted_record_is_changed(plot: Plot, all_changed, 
 def test_only_changed_records_are_looked_at(plot: Plot):
     (law,) = (law for law in OF_RECORDS if law.name == "stage_visits_change_the_stage_each_time")
     for deal, is_seen in (("d1", False), ("d3", True)):
-        with changed_keys(plot, {"deal": f"select '{deal}'"}):
+        with changed_keys(plot, {"deal": f"select '{deal}' as deal_id"}):
             assert bites(plot, law, named_tables(PLANTS[law.name]), PLANTS[law.name]) == is_seen
 
 
@@ -212,7 +212,7 @@ def test_errors_of_a_night_are_seen_by_records_functions_and_sample(plot: Plot):
     for law in OF_RECORDS:
         if not law.blocking:
             kept_warnings.forget(plot.connection, law)
-    with changed_keys(plot, {"deal": "select 'd3'"}), spoilt(plot, [visits], plant):
+    with changed_keys(plot, {"deal": "select 'd3' as deal_id"}), spoilt(plot, [visits], plant):
         results = prove(plot.connection, plot.build.project, "W")
     assert {result.invariant.name for result in results if result.blocks} >= {
         "stage_visits_are_disjoint_and_gap_free",

@@ -72,7 +72,7 @@ def test_a_report_shows_what_its_function_answers(name: str, demo_build: Build):
     )
     for case in report.definition.get("edge_cases", []):
         assert case in said
-    assert "checks" in said.lower() and " held in the last build" in said
+    assert "checks" in said.lower() and " hold in the last build" in said
     assert parse_qs(state.query_string(report), keep_blank_values=True) == {
         key: value if isinstance(value, list) else [value] for key, value in app.query_params.items()
     }
@@ -188,7 +188,7 @@ def test_a_period_without_records_says_so(name: str):
     assert_no_failure(app)
     assert "No records with these filters" in texts(app)
     assert not app.get("vega_lite_chart")
-    assert "held in the last build" in texts(app)
+    assert "hold in the last build" in texts(app)
 
 
 def test_a_free_range_of_dates(demo_build: Build):
