@@ -1,7 +1,7 @@
 """Random calls of report functions: what can be asked of one, read off its manifest node.
 
 Belongs here: the choice of arguments. Asking both engines and comparing what they say is done by
-`orchestration/engines/postgres_proof.py`; on which CRMs, by the tests.
+`orchestration/engines/function_proof.py`; on which CRMs, by the tests.
 """
 
 from __future__ import annotations

@@ -24,10 +24,11 @@ from orchestration.checks.compare import row_differences
 from orchestration.compiled import Project, build_nodes
 from orchestration.dbt_runs import Build as DbtBuild
 from orchestration.dbt_runs import compiled_manifest
+from orchestration.engines import function_proof, postgres_proof
+from orchestration.engines.function_proof import call, difference, report_functions
 from orchestration.engines.postgres import Postgres
 from orchestration.engines.postgres_copy import copy_schema, in_utc
 from orchestration.engines.postgres_functions import create_functions
-from orchestration.engines.postgres_proof import answer, call, difference, report_functions, unlike_answers
 from orchestration.engines.postgres_publication import NEXT, ensure_reader, renew_schemas
 from orchestration.settings import (
     POSTGRES_OPTIONS,
@@ -276,10 +277,10 @@ def test_the_proof_before_publication_asks_every_function(demo, demo_on_postgres
     demo.ensure(*(node["name"] for node in report_functions(manifest)))
     with functions_on_postgres.transaction(force_rollback=True):
         functions_on_postgres.execute("set local TimeZone = 'UTC'")
-        assert unlike_answers(demo.connection, functions_on_postgres, manifest) == []
+        assert postgres_proof.unlike_answers(demo.connection, functions_on_postgres, manifest) == []
         # One cent too much in every table that holds amounts of deals is seen by each who reads it.
         functions_on_postgres.execute("update core_next.fct_deals set company_amount = company_amount + 0.01")
-        unlike = "; ".join(unlike_answers(demo.connection, functions_on_postgres, manifest))
+        unlike = "; ".join(postgres_proof.unlike_answers(demo.connection, functions_on_postgres, manifest))
     for function in ("deals_created", "average_deal_size"):
         assert f"reports.{function}(" in unlike
 
@@ -288,9 +289,11 @@ def test_the_quota_of_no_days_is_unknown(demo, functions_on_postgres):
     """And no division by zero, whichever engine computes what before it finds that there is nothing."""
     (goal,) = demo.ensure("quota_attainment").execute("select min(goal_id) from core.fct_goals").fetchone()
     arguments = f"date '2026-01-01', date '2026-01-01', group_by := 'none', goal := '{goal}'"
-    expected = answer(demo.connection, f"from reports.quota_attainment({arguments})")
+    expected = function_proof.answer(demo.connection, f"from reports.quota_attainment({arguments})")
     assert not expected.problems and all(row["elapsed_share"] is None for row in expected.rows)
-    actual = answer(functions_on_postgres, f"select * from reports_next.quota_attainment({arguments})")
+    actual = postgres_proof.answer(
+        functions_on_postgres, f"select * from reports_next.quota_attainment({arguments})"
+    )
     assert not difference(expected, actual)
 
 
@@ -328,8 +331,10 @@ def assert_same_answers(
     for _ in range(requests):
         arguments = asker.arguments()
         asked = call(f"reports.{node['name']}", arguments, "[{}]")
-        expected = answer(build.connection, asked)
-        actual = answer(connection, call(f"reports_next.{node['name']}", arguments, "array[{}]"))
+        expected = function_proof.answer(build.connection, asked)
+        actual = postgres_proof.answer(
+            connection, call(f"reports_next.{node['name']}", arguments, "array[{}]")
+        )
         assert not (found := difference(expected, actual)), f"{asked}: {found}"
 
 

@@ -1,142 +1,41 @@
 """The report functions of a build on Postgres answer as DuckDB's do over the same marts.
 
-Belongs here: what is asked before a build is published, and the comparison. The laws of `checks/` are
-proven by DuckDB's functions on the marts that came back from Postgres; what remains to be proven over
-there is that its own functions say the same.
+Belongs here: asking Postgres. What is asked, and the comparison, is `function_proof.py`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
 import psycopg
 
-from orchestration.checks import VARIABLES
+from orchestration.engines import function_proof
+from orchestration.engines.function_proof import Answer, call, difference, questions
 from orchestration.engines.postgres_publication import NEXT
-from orchestration.report_functions import function_nodes
-
-# Ways in which every function is asked: everything in one row, and all that a row can be part of.
-_WAYS: tuple[dict[str, Any], ...] = (
-    {"group_by": "none"},
-    {"group_by": "team", "include_subteams": True, "bucket": "month", "cumulative": True},
-)
-_NEEDED = {"deal_funnel": ("pipelines", "one_pipeline"), "quota_attainment": ("goal", "one_goal")}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an engine says to a call: columns and rows, or what is wrong with the call."""
-
-    columns: list[str]
-    rows: list[dict[str, Any]]
-    problems: str = ""
-
-
-def report_functions(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The nodes of the functions that users call."""
-    nodes = function_nodes(manifest)
-    return [node for node in nodes if not node["config"]["meta"]["function"].get("is_helper")]
 
 
 def unlike_answers(
     build: duckdb.DuckDBPyConnection, server: psycopg.Connection, manifest: Mapping[str, Any]
 ) -> list[str]:
-    """Calls that the functions in `reports_next` answer otherwise than DuckDB's over the build's marts.
-
-    Each function is asked about the account's last full fiscal quarter; complaints are answers too.
-    """
-    known = {name: build.execute(query).fetchone()[0] for name, query in _scalars(build)}
+    """Calls that the functions in `reports_next` answer otherwise than DuckDB's over the build's marts."""
     unlike = []
-    for node in report_functions(manifest):
-        for way in _WAYS:
-            arguments = _arguments(node, way, known)
-            asked = call(f"reports.{node['name']}", arguments, "[{}]")
-            expected = answer(build, asked)
-            there = call(f"reports{NEXT}.{node['name']}", arguments, "array[{}]")
-            if found := difference(expected, answer(server, there)):
-                unlike.append(f"{asked}: {found}")
+    for name, arguments in questions(build, manifest):
+        asked = call(f"reports.{name}", arguments, "[{}]")
+        expected = function_proof.answer(build, asked)
+        there = call(f"reports{NEXT}.{name}", arguments, "array[{}]")
+        if found := difference(expected, answer(server, there)):
+            unlike.append(f"{asked}: {found}")
     return unlike
 
 
-def _scalars(build: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
-    """What laws ask about, set as variables on the way, since one is read by the next."""
-    for name, query in VARIABLES.items():
-        build.execute(f"set variable {name} = ({query})")
-        yield name, f"select getvariable('{name}')"
-
-
-def _arguments(node: Mapping[str, Any], way: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    meta = node["config"]["meta"]
-    found = {"date_from": known["quarter_start"], "date_to": known["quarter_end"]}
-    found |= {name: value for name, value in way.items() if name not in meta.get("not_offered", [])}
-    if node["name"] in _NEEDED:
-        argument, variable = _NEEDED[node["name"]]
-        value = known[variable]
-        found[argument] = [value] if argument == "pipelines" else value
-    return {name: value for name, value in found.items() if value is not None}
-
-
-# --- a call on either engine ----------------------------------------------------------------------
-
-
-def call(function: str, arguments: Mapping[str, Any], array: str) -> str:
-    """The call in SQL; lists are written as the engine has them: `array` is `array[{}]` or `[{}]`."""
-
-    def written(value: object) -> str:
-        if isinstance(value, list):
-            return array.format(", ".join(map(written, value)))
-        if isinstance(value, bool):
-            return str(value).lower()
-        return f"date '{value}'" if isinstance(value, date) else "'" + str(value).replace("'", "''") + "'"
-
-    given = ", ".join(f"{name} := {written(value)}" for name, value in arguments.items())
-    return f"select * from {function}({given})"
-
-
-def answer(connection: Any, asked: str) -> Answer:
-    """An engine's answer. Raises what the engine raises, but for complaints about arguments."""
-    # On Postgres a complaint would end the transaction that a call is part of.
-    part = connection.transaction() if isinstance(connection, psycopg.Connection) else nullcontext()
+def answer(server: psycopg.Connection, asked: str) -> Answer:
+    """Postgres' answer. Raises what Postgres raises, but for complaints about arguments."""
     try:
-        with part:
-            cursor = connection.execute(asked)
-    except duckdb.InvalidInputException as error:
-        return Answer([], [], str(error).partition(": ")[2])
+        with server.transaction():  # which a complaint would end
+            cursor = server.execute(asked)
     except psycopg.errors.RaiseException as error:
         return Answer([], [], error.diag.message_primary)
     columns = [column[0] for column in cursor.description]
     return Answer(columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()])
-
-
-def difference(expected: Answer, actual: Answer) -> str:
-    """What Postgres' answer has otherwise than DuckDB's, '' where nothing is.
-
-    Columns that DuckDB leaves out are NULL on Postgres; all others are equal, in the same order of rows.
-    An engine that sees that there are no rows, in an empty range say, need not get round to complaining.
-    """
-    if expected.problems != actual.problems:
-        both_complain = expected.problems and actual.problems
-        if both_complain or expected.rows or actual.rows:
-            return f"{actual.problems!r} instead of {expected.problems!r}"
-        return ""
-    if missing := set(expected.columns) - set(actual.columns):
-        return f"no columns {sorted(missing)}"
-    if len(expected.rows) != len(actual.rows):
-        return f"{len(actual.rows)} rows instead of {len(expected.rows)}"
-    for number, (one, other) in enumerate(zip(expected.rows, actual.rows, strict=True)):
-        for column, value in other.items():
-            if not _is_equal(one.get(column), value):
-                return f"row {number}, {column}: {value!r} instead of {one.get(column)!r}"
-    return ""
-
-
-def _is_equal(one: object, other: object) -> bool:
-    if isinstance(one, float) and other is not None:
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-    return one == other

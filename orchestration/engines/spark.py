@@ -20,8 +20,9 @@ from typing import Any
 import duckdb
 
 from orchestration import data_folder, dbt_runs, publish, published_catalog
-from orchestration.engines import Engine, on_duckdb, spark_publication
+from orchestration.engines import Engine, on_duckdb, spark_functions, spark_proof, spark_publication
 from orchestration.engines.spark_process import (
+    SparkSession,
     landed_build,
     raw_dir,
     spark_session,
@@ -48,7 +49,7 @@ class Spark(Engine):
             "and schema_name = 'raw_hubspot' order by table_name = '_run', table_name"
         ).fetchall()
         for (name,) in tables:
-            _write_parquet(build, f"raw_hubspot.{quoted(name)}", folder / name)
+            _write_parquet(build, f"from raw_hubspot.{quoted(name)}", folder / name)
         return f"; written for Spark in {perf_counter() - start:.1f} s"
 
     def begin_build(self) -> None:
@@ -88,12 +89,13 @@ class Spark(Engine):
         build_id = publish.audited_build_id(self.settings.build_path)
         if landed_build(self.settings) != build_id:
             raise publish.PublishError(f"Spark holds another build than {build_id}; run the whole job.")
-        manifest = self.marts_manifest  # before the build is opened: dbt may open it too
+        # Before the build is opened: dbt may open it too.
+        own, _ = dbt_runs.compiled_manifest(self.settings), self.marts_manifest
         with spark_session(self.settings) as spark:
             spark_publication.check_marts(spark)
             if not spark_publication.is_complete(spark, build_id):
                 with closing(data_folder.open_build(self.settings.build_path)) as build:
-                    self._complete(build, spark, build_id, manifest)
+                    self._complete(build, spark, build_id, own)
             spark_publication.show(spark, build_id)
             oldest = publish.oldest_allowed(self.settings)
             kept = spark_publication.prune(spark, self.settings.keep_builds, oldest)
@@ -103,24 +105,34 @@ class Spark(Engine):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _complete(
-        self, build: duckdb.DuckDBPyConnection, spark: Any, build_id: str, manifest: dict[str, Any]
+        self, build: duckdb.DuckDBPyConnection, spark: SparkSession, build_id: str, own: dict[str, Any]
     ) -> None:
-        """Have all tables of a proven build in the metastore, and what will show them to readers."""
-        published_catalog.write(build, manifest)
+        """Have all tables of a proven build in the metastore, its functions, and what will show them."""
+        suffix = suffix_of(build_id)
+        published_catalog.write(build, self.marts_manifest)
         for table in _WRITTEN_BY_PROOF:
             schema, _, name = table.partition(".")
-            _write_parquet(build, table, self._folder(f"{schema}_{self._suffix}") / name)
-        views = spark_publication.views(build, manifest, self._suffix)
-        statements = build.sql("select unnest($1) as statement", params=[views]).project(
-            "row_number() over () as position, statement"
-        )
-        folder = self._folder(f"reports_{self._suffix}") / spark_publication.STATEMENTS
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        statements.write_parquet(str(folder / "rows.parquet"))
+            _write_parquet(build, f"from {table}", self._folder(f"{schema}_{suffix}") / name)
         for schema in MARTS:
-            database = f"{schema}_{self._suffix}"
+            database = f"{schema}_{suffix}"
             spark_publication.register(spark, database, self._folder(database), build_id)
+        functions = spark_functions.functions(build, own, suffix)
+        for definition in functions.values():
+            spark.execute(f"create or replace function reports_{suffix}.{definition}")
+        if unlike := spark_proof.unlike_answers(build, spark, own, f"reports_{suffix}"):
+            raise publish.PublishError(
+                f"{len(unlike)} calls of report functions have other answers on Spark than on DuckDB, "
+                "so nothing was published: " + "; ".join(unlike[:3])
+            )
+        statements = spark_publication.statements(build, self.marts_manifest, functions.values(), suffix)
+        build.execute("set variable statements = $1", [statements])
+        numbered = (
+            "select unnest(getvariable('statements')) as statement, "
+            "generate_subscripts(getvariable('statements'), 1) as position"
+        )
+        folder = self._folder(f"reports_{suffix}") / spark_publication.STATEMENTS
+        _write_parquet(build, numbered, folder)
+        spark_publication.register_table(spark, f"reports_{suffix}", folder)
 
     def roll_back(self) -> tuple[Path, Path]:
         with spark_session(self.settings) as spark:
@@ -150,11 +162,11 @@ class Spark(Engine):
         return self.settings.spark_warehouse_dir / f"{database}.db"
 
 
-def _write_parquet(build: duckdb.DuckDBPyConnection, table: str, folder: Path) -> None:
-    """Have a folder of Parquet with the rows of a table, and nothing else."""
+def _write_parquet(build: duckdb.DuckDBPyConnection, query: str, folder: Path) -> None:
+    """Have a folder of Parquet with the rows of a query, and nothing else."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     # Complete under its name or not there: a killed run may leave half a file.
     scratch = folder / "_rows.parquet"
-    build.execute(f"copy (from {table}) to {literal(str(scratch))} (format parquet, compression zstd)")
+    build.execute(f"copy ({query}) to {literal(str(scratch))} (format parquet, compression zstd)")
     scratch.rename(folder / "rows.parquet")

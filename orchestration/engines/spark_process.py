@@ -40,6 +40,8 @@ _WORKER = Path(__file__).with_name("spark_worker.py")
 # -P: the folder of these modules has names, such as lock, that others know for something else.
 _INTERPRETER = (str(SPARK_PYTHON), "-P", "-W", "ignore")
 _WITHOUT_DATABASE = ("parse",)
+# Plans of many steps are read by recursion, hence the stack.
+_JAVA_OPTIONS = "-Duser.timezone=UTC -Xss4m -XX:+UseParallelGC -Dderby.stream.error.file=/dev/null"
 _TAIL = 2000  # characters of the log that are read for the reason why a program ended
 _QUIET = """\
 # Written by every run (orchestration/engines/spark_process.py).
@@ -50,6 +52,9 @@ appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %p %c{1}: %m%n
+# The same errors once more, for machines.
+logger.context.name = SQLQueryContextLogger
+logger.context.level = off
 """
 
 
@@ -200,8 +205,7 @@ def write_configuration(settings: Settings) -> None:
         "spark.driver.memory": f"{memory_in_mib(settings.memory_limit)}m",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        # Plans of many steps are read by recursion.
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -Xss4m -Dderby.stream.error.file=/dev/null",
+        "spark.driver.extraJavaOptions": _JAVA_OPTIONS,
         "spark.hadoop.javax.jdo.option.ConnectionURL": (
             f"jdbc:derby:;databaseName={folder / 'metastore'};create=true"
         ),
@@ -209,6 +213,8 @@ def write_configuration(settings: Settings) -> None:
         "spark.sql.warehouse.dir": settings.spark_warehouse_dir.as_uri(),
         "spark.sql.shuffle.partitions": settings.spark_cores,
         "spark.sql.session.timeZone": "UTC",
+        # The steps of all leads of an account are walked through by recursion.
+        "spark.sql.cteRecursionRowLimit": -1,
         # Others read an instant as such only where it is one.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",

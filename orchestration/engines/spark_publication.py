@@ -19,7 +19,7 @@ tables, for as long as the build is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +67,19 @@ def renew_database(spark: SparkSession, name: str, folder: Path) -> None:
 
 
 def register(spark: SparkSession, database: str, folder: Path, build_id: str) -> None:
-    """Have the tables of a build's folder in the metastore; that of its statements, which says so, last."""
+    """Have the tables of a build's folder in the metastore."""
     if database not in _databases(spark):
         _create_database(spark, database, folder, f"{_BUILD}{build_id}")
     spark.execute(f"comment on database {database} is {_text(_BUILD + build_id)}")
-    for table in sorted(folder.iterdir(), key=lambda path: (path.name == STATEMENTS, path.name)):
-        name = f"{database}.{table.name}"
-        spark.execute(f"create table if not exists {name} using parquet location {_text(table.as_uri())}")
-        spark.execute(f"refresh table {name}")  # what the proof has written
+    for table in sorted(folder.iterdir()):
+        register_table(spark, database, table)
+
+
+def register_table(spark: SparkSession, database: str, folder: Path) -> None:
+    """Have a folder of Parquet as a table of a database, with what is in it now."""
+    name = f"{database}.{folder.name}"
+    spark.execute(f"create table if not exists {name} using parquet location {_text(folder.as_uri())}")
+    spark.execute(f"refresh table {name}")
 
 
 def _create_database(spark: SparkSession, name: str, folder: Path, words: str) -> None:
@@ -93,8 +98,22 @@ def _described(spark: SparkSession, database: str) -> dict[str, str]:
 # --- the switch -----------------------------------------------------------------------------------
 
 
-def views(build: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], suffix: str) -> list[str]:
-    """The statements that make views of all tables of a build, with their comments, in their order."""
+def statements(
+    build: duckdb.DuckDBPyConnection,
+    manifest: Mapping[str, Any],
+    functions: Iterable[str],
+    suffix: str,
+) -> list[str]:
+    """The statements that make views of all tables of a build, with their comments, and its functions.
+
+    `functions` are their definitions (`spark_functions.py`). In the order in which they are to be run.
+    """
+    of_views = list(_views(build, manifest, suffix))
+    of_functions = [f"create or replace function reports.{definition}" for definition in functions]
+    return [*of_views[:-1], *of_functions, of_views[-1]]
+
+
+def _views(build: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], suffix: str) -> Iterator[str]:
     texts = {
         f"{node['schema']}.{node['alias']}": (
             node["description"],
@@ -104,7 +123,6 @@ def views(build: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], suffix:
     }
     for table in (published_catalog.REPORTS, published_catalog.CHECKS):
         texts[table] = _comments(build, table)
-    statements = []
     for table in sorted(texts, key=lambda name: (name == _LAST, name)):
         words, of_columns = texts[table]
         columns = [row[0] for row in build.execute(f"describe {table}").fetchall()]
@@ -113,11 +131,10 @@ def views(build: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], suffix:
             for column in columns
         )
         schema, _, name = table.partition(".")
-        statements.append(
+        yield (
             f"create or replace view {table} ({listed}) comment {_text(words)} "
             f"as select * from {schema}_{suffix}.{name}"
         )
-    return statements
 
 
 def _comments(build: duckdb.DuckDBPyConnection, table: str) -> tuple[str, dict[str, str]]:
@@ -147,6 +164,13 @@ def show(spark: SparkSession, build_id: str) -> None:
         for _, name, *_ in spark.execute(f"show views in {schema}").rows:
             if name not in known:
                 spark.execute(f"drop view {schema}.{name}")
+    for name in _functions(spark, "reports") - _functions(spark, f"reports_{suffix}"):
+        spark.execute(f"drop function reports.{name}")
+
+
+def _functions(spark: SparkSession, database: str) -> set[str]:
+    found = spark.execute(f"show user functions in {database}").rows
+    return {name.rpartition(".")[2] for (name,) in found}
 
 
 # --- earlier builds -------------------------------------------------------------------------------

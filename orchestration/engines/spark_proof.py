@@ -1,0 +1,53 @@
+"""The report functions of a build on Spark answer as DuckDB's do over the same marts.
+
+Belongs here: asking Spark. What is asked, and the comparison, is `function_proof.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from orchestration.engines import function_proof
+from orchestration.engines.function_proof import Answer, call, difference, questions
+from orchestration.engines.spark_process import SparkError, SparkSession
+
+_COMPLAINT = re.compile(r"\[USER_RAISED_EXCEPTION\] (.*?) SQLSTATE: P0001", re.DOTALL)
+
+
+def unlike_answers(
+    build: duckdb.DuckDBPyConnection, spark: SparkSession, manifest: Mapping[str, Any], database: str
+) -> list[str]:
+    """Calls that the functions in `database` answer otherwise than DuckDB's over the build's marts."""
+    unlike = []
+    for name, arguments in questions(build, manifest):
+        asked = call(f"reports.{name}", arguments, "[{}]")
+        expected = function_proof.answer(build, asked)
+        actual = answer(spark, call(f"{database}.{name}", arguments, "array({})", "=>"))
+        if found := difference(_in_one_order(expected, expected), _in_one_order(actual, expected)):
+            unlike.append(f"{asked}: {found}")
+    return unlike
+
+
+def answer(spark: SparkSession, asked: str) -> Answer:
+    """Spark's answer. Raises SparkError, but for complaints about arguments."""
+    try:
+        found = spark.execute(asked)
+    except SparkError as error:
+        if complaint := _COMPLAINT.search(str(error)):
+            return Answer([], [], complaint[1])
+        raise
+    return Answer(found.columns, [dict(zip(found.columns, row, strict=True)) for row in found.rows])
+
+
+def _in_one_order(found: Answer, expected: Answer) -> Answer:
+    """The answer with its rows ordered by what both engines have exactly: Spark's functions have no order."""
+
+    def key(row: Mapping[str, Any]) -> list[str]:
+        exact = [column for column in expected.columns if not isinstance(row.get(column), float)]
+        return [f"{column} {row.get(column)}" for column in exact]
+
+    return Answer(found.columns, sorted(found.rows, key=key), found.problems)
