@@ -4,7 +4,7 @@ Belongs here: running SQL and dbt where tests ask for it. A session takes longer
 run. It is made before dbt asks for one, so that its catalog is in memory as its settings say.
 
     {"sql": …, "folder": …}                   the rows as Parquet in a folder; without one nothing is kept
-    {"dbt": [arguments], "environment": {…}}  unique id, status and failures of each node, and what dbt says
+    {"dbt": [arguments], "environment": {…}}  unique id, status, failures and message of each node
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ def run_dbt(request: dict) -> dict:
     from dbt.cli.main import dbtRunner
 
     os.environ.update(request["environment"])
-    said: list[str] = []
-    done = dbtRunner(callbacks=[lambda event: said.append(event.info.msg)]).invoke(request["dbt"])
+    done = dbtRunner().invoke(request["dbt"])
     if done.exception:
         raise done.exception
-    nodes = [(result.node.unique_id, str(result.status), result.failures or 0) for result in done.result]
-    return {"nodes": nodes, "said": said}
+    return {
+        "nodes": [
+            (result.node.unique_id, str(result.status), result.failures or 0, (result.message or "")[:400])
+            for result in done.result
+        ]
+    }
 
 
 main()

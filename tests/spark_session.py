@@ -25,11 +25,17 @@ PROCESS = PROJECT_ROOT / "tests" / "spark_process.py"
 # For tables of a few rows: nothing is compiled that runs once, and one task does what many would share.
 _SETTINGS = {
     "spark.master": "local[2]",
-    "spark.driver.memory": "2g",
+    "spark.driver.memory": "3g",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m "
+    "-XX:ReservedCodeCacheSize=512m",  # a build fills the 48 MB that this compiler has of its own, and then ends
     "spark.ui.enabled": "false",
+    # It keeps plans for a page that nobody opens: they are large, and many.
+    "spark.sql.ui.retainedExecutions": "1",
+    "spark.ui.retainedJobs": "1",
+    "spark.ui.retainedStages": "1",
+    "spark.sql.maxPlanStringLength": "1000",
     "spark.ui.showConsoleProgress": "false",
     "spark.default.parallelism": "1",
     "spark.sql.shuffle.partitions": "1",
@@ -72,8 +78,8 @@ class Spark:
         self._ask({"sql": sql, "folder": str(self.folder / "answers" / name)})
         return f"read_parquet('{self.folder}/answers/{name}/*.parquet')"
 
-    def dbt(self, *arguments: str, build: str, raw: Path) -> dict[str, tuple[str, int]]:
-        """Run a command of dbt: the status of each node, and the rows that it complains of.
+    def dbt(self, *arguments: str, build: str, raw: Path) -> dict[str, tuple[str, int, str]]:
+        """Run a command of dbt: the status of each node, the rows that it complains of, and what it says.
 
         `raw` is the folder of raw tables (`land`), `build` the suffix of the schemas of marts.
         Raises SparkError if dbt cannot run at all.
@@ -90,7 +96,7 @@ class Spark:
                 },
             }
         )
-        return {node: (status, failures) for node, status, failures in answer["nodes"]}
+        return {node: (status, failures, message) for node, status, failures, message in answer["nodes"]}
 
     def table(self, schema: str, name: str) -> str:
         """A table of the warehouse as DuckDB reads it: a table function."""
