@@ -28,8 +28,9 @@ _SETTINGS = {
     "spark.driver.memory": "3g",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    # A build fills the 48 MB for compiled code that the quick compiler has without being told, and then ends.
     "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xss4m "
-    "-XX:ReservedCodeCacheSize=512m",  # a build fills the 48 MB that this compiler has of its own, and then ends
+    "-XX:ReservedCodeCacheSize=512m",
     "spark.ui.enabled": "false",
     # It keeps plans for a page that nobody opens: they are large, and many.
     "spark.sql.ui.retainedExecutions": "1",
