@@ -91,7 +91,7 @@ def main() -> None:
     lines = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     # Its input ends with whoever started this, also by a kill; then nobody is left to build for.
-    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
+    threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
     request = json.loads(sys.argv[1])
 
     def say(kind: str, value: Any) -> None:

@@ -114,13 +114,15 @@ class SparkTranslation(Translation):
         for select in list(self.query.find_all(exp.Select)):
             own = [part for part in select.find_all(exp.Parameter) if part.parent_select is select]
             for parameter in own:
-                argument: exp.Expression = exp.column(names[int(parameter.name) - 1], table=_ARGUMENTS)
+                argument: exp.Expression = exp.column(
+                    f"asked_{names[int(parameter.name) - 1]}", table=_ARGUMENTS
+                )
                 if _stands_beside_aggregates(parameter):
                     argument = exp.Anonymous(this="any_value", expressions=[argument])
                 parameter.replace(argument)
             if own:
                 _read_first(select, _ARGUMENTS)
-        values = [exp.alias_(exp.column(name, table=self._name), name) for name in names]
+        values = [exp.alias_(exp.column(name, table=self._name), f"asked_{name}") for name in names]
         query = exp.CTE(this=exp.select(*values), alias=exp.TableAlias(this=exp.to_identifier(_ARGUMENTS)))
         queries = self.query.args["with_"]
         queries.set("expressions", [query, *queries.expressions])
@@ -131,6 +133,8 @@ class SparkTranslation(Translation):
                 return exp.Div(this=exp.cast(node.this, "double"), expression=not_zero(node.expression))
             case exp.IntDiv():
                 return exp.IntDiv(this=node.this, expression=not_zero(node.expression))
+            case exp.Sub() if node.this.is_type("date") and node.expression.is_type("date"):
+                return exp.Anonymous(this="datediff", expressions=[node.this, node.expression])
             case exp.Anonymous() if node.name.lower() == "error":
                 return exp.Anonymous(this="raise_error", expressions=node.expressions)
             case exp.Anonymous() if node.name == _DAYS_FROM:

@@ -42,6 +42,7 @@ _INTERPRETER = (str(SPARK_PYTHON), "-P", "-W", "ignore")
 _WITHOUT_DATABASE = ("parse",)
 # Plans of many steps are read by recursion, hence the stack.
 _JAVA_OPTIONS = "-Duser.timezone=UTC -Xss4m -XX:+UseParallelGC -Dderby.stream.error.file=/dev/null"
+_BREAKING_RULE = "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases"
 _TAIL = 2000  # characters of the log that are read for the reason why a program ended
 _QUIET = """\
 # Written by every run (orchestration/engines/spark_process.py).
@@ -215,6 +216,8 @@ def write_configuration(settings: Settings) -> None:
         "spark.sql.session.timeZone": "UTC",
         # The steps of all leads of an account are walked through by recursion.
         "spark.sql.cteRecursionRowLimit": -1,
+        # Spark 4.3 takes aliases away that the report functions' plans need, and then refuses the plan.
+        "spark.sql.optimizer.excludedRules": _BREAKING_RULE,
         # Others read an instant as such only where it is one.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
