@@ -181,7 +181,7 @@ def publish_build(settings: Settings, log: RunLog) -> publish.Published:
     """Publish the build that has passed its checks, and keep its snapshots of days that are over (K7)."""
     with log.phase("Publish") as phase:
         engine = engine_of(settings)
-        engine.publish()
+        shared = engine.publish()
         published = publish.publish(settings, engine.marts_manifest)
         with closing(data_folder.open_published(settings, published.path)) as connection:
             store_snapshots(
@@ -191,5 +191,5 @@ def publish_build(settings: Settings, log: RunLog) -> publish.Published:
                 snapshots=f"select {', '.join(SNAPSHOT_COLUMNS)} from reports.rpt_historical_snapshots",
             )
         log.published = published
-        phase.words = f"{len(published.row_counts)} tables, {published.function_count} functions"
+        phase.words = f"{len(published.row_counts)} tables, {published.function_count} functions{shared}"
     return published

@@ -41,11 +41,12 @@ class Engine:
         """Have seeds and marts, as built, in the files of the build, to be proven; words for the log."""
         return ""
 
-    def publish(self) -> None:
-        """Give the proven marts to the engine's readers, in one step, besides the file.
+    def publish(self) -> str:
+        """Give the proven marts to the engine's readers, in one step, besides the file; words for the log.
 
         Raises PublishError and has changed nothing for readers then.
         """
+        return ""
 
     def roll_back(self) -> tuple[Path, Path]:
         """Give readers the build before the current one; the files that were and are published.

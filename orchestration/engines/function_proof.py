@@ -8,7 +8,7 @@ there is that its own functions say the same. How an engine is asked belongs to 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,7 +19,7 @@ from orchestration.checks import VARIABLES
 from orchestration.report_functions import function_nodes
 
 # Ways in which every function is asked: everything in one row, and all that a row can be part of.
-_WAYS: tuple[dict[str, Any], ...] = (
+WAYS: tuple[dict[str, Any], ...] = (
     {"group_by": "none"},
     {"group_by": "team", "include_subteams": True, "bucket": "month", "cumulative": True},
 )
@@ -42,13 +42,13 @@ def report_functions(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def questions(
-    build: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]
+    build: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], ways: Sequence[Mapping[str, Any]] = WAYS
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Names of functions with arguments: each function is asked about the account's last full fiscal
     quarter; complaints are answers too."""
     known = {name: build.execute(query).fetchone()[0] for name, query in _scalars(build)}
     for node in report_functions(manifest):
-        for way in _WAYS:
+        for way in ways:
             yield node["name"], _arguments(node, way, known)
 
 

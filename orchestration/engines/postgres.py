@@ -68,7 +68,7 @@ class Postgres(Engine):
                 fetch_schema(server, f"{schema}{NEXT}", build, f"{data_folder.MARTS}.{schema}")
         return f"; fetched from Postgres in {perf_counter() - start:.1f} s"
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         """Complete the marts over there by what the proof has found, then swap."""
         build_id = publish.audited_build_id(self.settings.build_path)
         with self._server() as server:
@@ -77,6 +77,7 @@ class Postgres(Engine):
                 postgres_publication.publish_next(server, build_id)
             oldest = publish.oldest_allowed(self.settings)
             postgres_publication.prune(server, self.settings.keep_builds, oldest)
+        return ""
 
     def _complete(self, server: psycopg.Connection) -> None:
         # Before the build is opened: dbt may open it too.

@@ -11,6 +11,7 @@ needs the metastore, which one process at a time can open.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -84,8 +85,9 @@ class Spark(Engine):
                 )
         return f"; fetched from Spark in {perf_counter() - start:.1f} s"
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         """Complete the marts over there by what the proof has found, then have readers' views show them."""
+        refused: dict[str, str] = {}
         build_id = publish.audited_build_id(self.settings.build_path)
         if landed_build(self.settings) != build_id:
             raise publish.PublishError(f"Spark holds another build than {build_id}; run the whole job.")
@@ -95,7 +97,7 @@ class Spark(Engine):
             spark_publication.check_marts(spark)
             if not spark_publication.is_complete(spark, build_id):
                 with closing(data_folder.open_build(self.settings.build_path)) as build:
-                    self._complete(build, spark, build_id, own)
+                    refused = self._complete(build, spark, build_id, own)
             spark_publication.show(spark, build_id)
             oldest = publish.oldest_allowed(self.settings)
             kept = spark_publication.prune(spark, self.settings.keep_builds, oldest)
@@ -103,11 +105,15 @@ class Spark(Engine):
             # Tables of a build remain where they are dropped, and those of one that was ended.
             if spark_publication.is_of_build(folder.stem) and folder.stem not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+        return _words_for_refused(refused)
 
     def _complete(
         self, build: duckdb.DuckDBPyConnection, spark: SparkSession, build_id: str, own: dict[str, Any]
-    ) -> None:
-        """Have all tables of a proven build in the metastore, its functions, and what will show them."""
+    ) -> dict[str, str]:
+        """Have all tables of a proven build in the metastore, its functions, and what will show them.
+
+        By its name, why a function is not among them.
+        """
         suffix = suffix_of(build_id)
         published_catalog.write(build, self.marts_manifest)
         for table in _WRITTEN_BY_PROOF:
@@ -116,15 +122,10 @@ class Spark(Engine):
         for schema in MARTS:
             database = f"{schema}_{suffix}"
             spark_publication.register(spark, database, self._folder(database), build_id)
-        functions = spark_functions.functions(build, own, suffix)
-        for definition in functions.values():
-            spark.execute(f"create or replace function reports_{suffix}.{definition}")
-        if unlike := spark_proof.unlike_answers(build, spark, own, f"reports_{suffix}"):
-            raise publish.PublishError(
-                f"{len(unlike)} calls of report functions have other answers on Spark than on DuckDB, "
-                "so nothing was published: " + "; ".join(unlike[:3])
-            )
-        statements = spark_publication.statements(build, self.marts_manifest, functions.values(), suffix)
+        definitions = spark_functions.functions(build, own, suffix)
+        refused = spark_proof.create_proven(build, spark, own, definitions, f"reports_{suffix}")
+        proven = [definition for name, definition in definitions.items() if name not in refused]
+        statements = spark_publication.statements(build, self.marts_manifest, proven, suffix)
         build.execute("set variable statements = $1", [statements])
         numbered = (
             "select unnest(getvariable('statements')) as statement, "
@@ -133,6 +134,7 @@ class Spark(Engine):
         folder = self._folder(f"reports_{suffix}") / spark_publication.STATEMENTS
         _write_parquet(build, numbered, folder)
         spark_publication.register_table(spark, f"reports_{suffix}", folder)
+        return refused
 
     def roll_back(self) -> tuple[Path, Path]:
         with spark_session(self.settings) as spark:
@@ -170,3 +172,10 @@ def _write_parquet(build: duckdb.DuckDBPyConnection, query: str, folder: Path) -
     scratch = folder / "_rows.parquet"
     build.execute(f"copy ({query}) to {literal(str(scratch))} (format parquet, compression zstd)")
     scratch.rename(folder / "rows.parquet")
+
+
+def _words_for_refused(functions: Mapping[str, str]) -> str:
+    if not functions:
+        return ""
+    told = "; ".join(f"{name} ({why})" for name, why in functions.items())
+    return f"; {len(functions)} functions left out on Spark, which has no or other answers: {told}"

@@ -12,24 +12,40 @@ from typing import Any
 import duckdb
 
 from orchestration.engines import function_proof
-from orchestration.engines.function_proof import Answer, call, difference, questions
+from orchestration.engines.function_proof import WAYS, Answer, call, difference, questions
 from orchestration.engines.spark_process import SparkError, SparkSession
 
 _COMPLAINT = re.compile(r"\[USER_RAISED_EXCEPTION\] (.*?) SQLSTATE: P0001", re.DOTALL)
 
 
-def unlike_answers(
-    build: duckdb.DuckDBPyConnection, spark: SparkSession, manifest: Mapping[str, Any], database: str
-) -> list[str]:
-    """Calls that the functions in `database` answer otherwise than DuckDB's over the build's marts."""
-    unlike = []
-    for name, arguments in questions(build, manifest):
+def create_proven(
+    build: duckdb.DuckDBPyConnection,
+    spark: SparkSession,
+    manifest: Mapping[str, Any],
+    definitions: Mapping[str, str],
+    database: str,
+) -> dict[str, str]:
+    """Create functions in a database and ask them; by its name, why one of them must not be published.
+
+    Those that Spark refuses to create or to run, and those that answer otherwise than DuckDB's over the
+    build's marts, are not there afterwards. Spark takes seconds to plan one, so each is asked in one way,
+    that with most arguments.
+    """
+    refused: dict[str, str] = {}
+    for name, arguments in questions(build, manifest, WAYS[-1:]):
         asked = call(f"reports.{name}", arguments, "[{}]")
         expected = function_proof.answer(build, asked)
-        actual = answer(spark, call(f"{database}.{name}", arguments, "array({})", "=>"))
-        if found := difference(_in_one_order(expected, expected), _in_one_order(actual, expected)):
-            unlike.append(f"{asked}: {found}")
-    return unlike
+        try:
+            spark.execute(f"create or replace function {database}.{definitions[name]}")
+            actual = answer(spark, call(f"{database}.{name}", arguments, "array({})", "=>"))
+        except SparkError as error:
+            refused[name] = str(error)
+        else:
+            if found := difference(_in_one_order(expected, expected), _in_one_order(actual, expected)):
+                refused[name] = f"{asked}: {found}"
+        if name in refused:
+            spark.execute(f"drop function if exists {database}.{name}")
+    return refused
 
 
 def answer(spark: SparkSession, asked: str) -> Answer:

@@ -10,10 +10,11 @@ A database that is ours says so in its comment. A build is complete when the met
 `publication`: the statements by which it is shown. Showing it, for the first time, again or on the way
 back, means to run them; so a switch that was ended half-way is mended by the next one, whichever it is.
 
-Spark has no transaction over several views, so they are switched one after another, within seconds. Who
-reads one view sees one build, whole. Who reads several in these seconds may see two; `core.build_info` is
-switched last, so whoever sees a new build there sees it everywhere. A query that has begun keeps its
-tables, for as long as the build is kept.
+Spark has no transaction over several views, so functions and views are switched one after another: the
+functions first, of which each takes Spark a second or so, then the views, within seconds. Who reads one of
+them sees one build, whole. Who reads several meanwhile may see two; `core.build_info` is switched last, so
+whoever sees a new build there sees it everywhere. A query that has begun keeps its tables, for as long as
+the build is kept.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def statements(
     """
     of_views = list(_views(build, manifest, suffix))
     of_functions = [f"create or replace function reports.{definition}" for definition in functions]
-    return [*of_views[:-1], *of_functions, of_views[-1]]
+    return [*of_functions, *of_views]
 
 
 def _views(build: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], suffix: str) -> Iterator[str]:
