@@ -40,8 +40,11 @@ _WORKER = Path(__file__).with_name("spark_worker.py")
 # -P: the folder of these modules has names, such as lock, that others know for something else.
 _INTERPRETER = (str(SPARK_PYTHON), "-P", "-W", "ignore")
 _WITHOUT_DATABASE = ("parse",)
-# Plans of many steps are read by recursion, hence the stack.
-_JAVA_OPTIONS = "-Duser.timezone=UTC -Xss4m -XX:+UseParallelGC -Dderby.stream.error.file=/dev/null"
+# Plans of many steps are read by recursion, hence the stack; a build compiles much code, hence its room.
+_JAVA_OPTIONS = (
+    "-Duser.timezone=UTC -Xss4m -XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m "
+    "-Dderby.stream.error.file=/dev/null"
+)
 _BREAKING_RULE = "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases"
 _TAIL = 2000  # characters of the log that are read for the reason why a program ended
 _QUIET = """\
@@ -104,10 +107,13 @@ class SparkSession:
     def __init__(self, process: subprocess.Popen, settings: Settings) -> None:
         self._process, self._settings = process, settings
 
-    def execute(self, statement: str) -> Rows:
-        """Run a statement. Raises SparkError if Spark refuses it, or has ended."""
+    def execute(self, statement: str, seconds: float | None = None) -> Rows:
+        """Run a statement, for so many seconds at most.
+
+        Raises SparkError if Spark refuses it, has ended or was not done by then.
+        """
         with suppress(BrokenPipeError):  # it has ended then
-            print(json.dumps(statement), file=self._process.stdin, flush=True)
+            print(json.dumps([statement, seconds]), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
             raise SparkError(f"Spark has ended. {_last_words(self._settings)}")
@@ -222,6 +228,10 @@ def write_configuration(settings: Settings) -> None:
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.ui.enabled": "false",
+        # Kept with their plans for pages that nobody opens.
+        "spark.sql.ui.retainedExecutions": 1,
+        "spark.ui.retainedJobs": 1,
+        "spark.ui.retainedStages": 1,
         "spark.ui.showConsoleProgress": "false",
     }
     _configuration_dir(settings).mkdir(exist_ok=True)

@@ -15,6 +15,8 @@ from orchestration.engines import function_proof
 from orchestration.engines.function_proof import WAYS, Answer, call, difference, questions
 from orchestration.engines.spark_process import SparkError, SparkSession
 
+_PATIENCE = 60
+"""Seconds for one answer: a function that takes longer is of no use to readers, and would hold up the run."""
 _COMPLAINT = re.compile(r"\[USER_RAISED_EXCEPTION\] (.*?) SQLSTATE: P0001", re.DOTALL)
 
 
@@ -51,10 +53,12 @@ def create_proven(
 def answer(spark: SparkSession, asked: str) -> Answer:
     """Spark's answer. Raises SparkError, but for complaints about arguments."""
     try:
-        found = spark.execute(asked)
+        found = spark.execute(asked, _PATIENCE)
     except SparkError as error:
         if complaint := _COMPLAINT.search(str(error)):
             return Answer([], [], complaint[1])
+        if "cancelled" in str(error):
+            raise SparkError(f"no answer within {_PATIENCE} s") from None
         raise
     return Answer(found.columns, [dict(zip(found.columns, row, strict=True)) for row in found.rows])
 

@@ -1,5 +1,7 @@
 """One Spark session for many statements: each a line of JSON in, its answer a line of JSON out.
 
+A line in is the statement, and the seconds after which it is given up (null: never).
+
 Runs in .venv-spark, started by `spark_process.py` with the server's address on the command line, or ''.
 Belongs here: a session, a client of Spark Connect or of a Thrift server, each as something that runs
 statements; and values as JSON. Nothing of the project can be imported here.
@@ -9,7 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
+import time
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,31 +23,58 @@ from urllib.parse import urlsplit
 
 Run = Callable[[str], tuple[list[str], list[Any]]]
 """A statement's columns and rows. Raises what Spark raises."""
+Cancel = Callable[[], Any]
+"""Ends what is running; the statement raises then."""
+_GRACE = 3  # seconds for a session that has nothing to do to end well
 
 
 def main() -> None:
     # Whatever else is printed, by Java for one, is no answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    run = None
-    for line in sys.stdin:  # which ends with whoever has started this
+    lines: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_read, args=[lines], daemon=True).start()
+    connection = None
+    while line := lines.get():
+        statement, seconds = json.loads(line)
+        is_done = threading.Event()
         try:
-            run = run or _connect(sys.argv[1])
-            columns, rows = run(json.loads(line))
+            run, cancel = connection = connection or _connect(sys.argv[1])
+            if seconds:
+                threading.Thread(target=_give_up, args=[is_done, seconds, cancel], daemon=True).start()
+            columns, rows = run(statement)
             answer = {"columns": columns, "rows": [list(row) for row in rows]}
         except Exception as error:
             answer = {"error": str(error) or type(error).__name__}
+        finally:
+            is_done.set()
         print(json.dumps(answer, default=_plain), file=answers, flush=True)
 
 
-def _connect(url: str) -> Run:
+def _give_up(is_done: threading.Event, seconds: float, cancel: Cancel) -> None:
+    """Cancel what is not done in time, again and again: what is being planned has no job to cancel yet."""
+    if not is_done.wait(seconds):
+        while not is_done.wait(1):
+            cancel()
+
+
+def _read(lines: queue.Queue[str | None]) -> None:
+    """Pass the lines on. They end with whoever has started this: then a statement under way ends too."""
+    for line in sys.stdin:
+        lines.put(line)
+    lines.put(None)
+    time.sleep(_GRACE)
+    os._exit(1)
+
+
+def _connect(url: str) -> tuple[Run, Cancel]:
     if url.startswith("thrift:"):
         from pyhive import hive
 
         address = urlsplit(url)
         cursor = hive.connect(host=address.hostname, port=address.port or 10000).cursor()
         cursor.execute("set spark.sql.session.timeZone = UTC")
-        return lambda statement: _by_cursor(cursor, statement)
+        return lambda statement: _by_cursor(cursor, statement), cursor.cancel
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder
@@ -53,7 +85,7 @@ def _connect(url: str) -> Run:
         found = session.sql(statement)
         return found.columns, found.collect()
 
-    return run
+    return run, session.interruptAll if url else session.sparkContext.cancelAllJobs
 
 
 def _by_cursor(cursor: Any, statement: str) -> tuple[list[str], list[Any]]:
