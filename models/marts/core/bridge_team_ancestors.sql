@@ -3,9 +3,9 @@
     from teams
 {%- endset %}
 {%- set next -%}
-    select final.team_id, teams.parent_team_id as ancestor_team_id, final.distance + 1 as distance
+    select pairs.team_id, teams.parent_team_id as ancestor_team_id, pairs.distance + 1 as distance
     from [rows]
-    inner join teams on final.ancestor_team_id = teams.team_id
+    inner join teams on pairs.ancestor_team_id = teams.team_id
     where teams.parent_team_id is not null
 {%- endset -%}
 {{ with_recursive() }}
@@ -14,6 +14,14 @@ teams as (
     select * from {{ ref('int_teams_with_parents') }}
 ),
 
-{{ recursive_cte('final', ['team_id', 'ancestor_team_id', 'distance'], first, next) }}
+{{ recursive_cte('pairs', ['team_id', 'ancestor_team_id', 'distance'], first, next) }},
+
+final as (
+    select
+        team_id,
+        ancestor_team_id,
+        distance
+    from pairs
+)
 
 select * from final
