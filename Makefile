@@ -10,13 +10,16 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
 COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 
+# Only who builds on Spark installs it.
+SPARK := $(if $(filter spark,$(SALES_REPORTS_ENGINE)),.venv-spark/.installed)
+
 .PHONY: help run view test lint readers spark warehouses dev serve rollback forget simulator bench bench-hubspot docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: .venv/.installed  ## load, build, prove, publish; ends with a summary
+run: .venv/.installed $(SPARK)  ## load, build, prove, publish; ends with a summary
 	@$(BIN)/python -m orchestration.run
 
 view: .venv/.installed  ## the report viewer, on this machine's browser
@@ -39,16 +42,16 @@ spark: .venv-spark/.installed  ## dbt for Spark; a run with SALES_REPORTS_ENGINE
 
 warehouses: .venv-warehouses/.installed  ## dbt for Snowflake, BigQuery, Databricks and Trino, to compile
 
-dev: .venv/.installed  ## Dagster's UI
+dev: .venv/.installed $(SPARK)  ## Dagster's UI
 	@$(BIN)/python -m orchestration.tools ui
 
-serve: .venv/.installed  ## run the daily schedule, unattended and without a UI
+serve: .venv/.installed $(SPARK)  ## run the daily schedule, unattended and without a UI
 	@$(BIN)/python -m orchestration.tools daemon
 
-rollback: .venv/.installed  ## point readers to the build before the current one
+rollback: .venv/.installed $(SPARK)  ## point readers to the build before the current one
 	@$(BIN)/python -m orchestration.publish
 
-forget: .venv/.installed  ## remove a person everywhere: CONTACT=<record id>
+forget: .venv/.installed $(SPARK)  ## remove a person everywhere: CONTACT=<record id>
 	@$(BIN)/python -m orchestration.forget $(CONTACT)
 
 simulator: .venv/.installed  ## the demo company as a HubSpot account, to try the source hubspot
@@ -63,7 +66,7 @@ catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
 bench-hubspot: .venv/.installed  ## first load of 100,000 deals from the simulator: rate, 429s, memory
 	@$(BIN)/python -m orchestration.hubspot_benchmark
 
-docs: .venv/.installed  ## dbt's documentation as one static page
+docs: .venv/.installed $(SPARK)  ## dbt's documentation as one static page
 	@$(BIN)/python -m orchestration.tools docs
 
 lock: .venv/.installed  ## pin the newest versions that requirements.in allows
