@@ -17,6 +17,11 @@ from orchestration.engines.spark_process import SparkError, SparkSession
 
 _PATIENCE = 60
 """Seconds for one answer: a function that takes longer is of no use to readers, and would hold up the run."""
+_NOT_ASKED = {
+    "deal_funnel": "Spark has no memory for its plan",
+    "lead_journey": "Spark takes minutes to plan it",
+    "quota_attainment": "Spark takes minutes to plan it",
+}
 _COMPLAINT = re.compile(r"\[USER_RAISED_EXCEPTION\] (.*?) SQLSTATE: P0001", re.DOTALL)
 
 
@@ -29,12 +34,14 @@ def create_proven(
 ) -> dict[str, str]:
     """Create functions in a database and ask them; by its name, why one of them must not be published.
 
-    Those that Spark refuses to create or to run, and those that answer otherwise than DuckDB's over the
-    build's marts, are not there afterwards. Spark takes seconds to plan one, so each is asked in one way,
-    that with most arguments.
+    Those that it cannot answer (`_NOT_ASKED`), that it refuses to create or to run, and those that answer
+    otherwise than DuckDB's over the build's marts, are not there afterwards. Spark takes seconds to plan one,
+    so each is asked in one way, that with most arguments.
     """
-    refused: dict[str, str] = {}
+    refused: dict[str, str] = dict(_NOT_ASKED)
     for name, arguments in questions(build, manifest, WAYS[-1:]):
+        if name in refused:
+            continue
         asked = call(f"reports.{name}", arguments, "[{}]")
         expected = function_proof.answer(build, asked)
         try:
