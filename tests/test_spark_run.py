@@ -52,7 +52,7 @@ class Home:
 
     def programs(self) -> list[str]:
         """Processes of this folder: dbt and Java."""
-        found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+        found = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True).stdout
         return [line for line in found.splitlines() if str(self.settings.data_dir) in line]
 
     def kill_in_dbt(self) -> None:
