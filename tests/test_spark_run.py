@@ -56,7 +56,7 @@ class Home:
         return [line for line in found.splitlines() if str(self.settings.data_dir) in line]
 
     def kill_in_dbt(self) -> None:
-        """Start a run, kill it when dbt is at work, and give what it has started ten seconds."""
+        """Start a run, kill it when dbt is at work, and give what it has started a minute to end."""
         with start(self.settings.data_dir, **self.environment) as process:
             while not any("java" in line for line in self.programs()):
                 assert process.poll() is None, process.stderr.read()
@@ -64,7 +64,7 @@ class Home:
             time.sleep(3)
             process.send_signal(signal.SIGKILL)
             process.communicate()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.programs() and time.monotonic() < deadline:
             time.sleep(0.2)
         self.left_running = self.programs()
