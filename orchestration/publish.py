@@ -152,6 +152,17 @@ def point_link(link: Path, path: Path) -> None:
     _sync(link.parent)
 
 
+def point_back(settings: Settings, left: str, now: str) -> tuple[Path, Path]:
+    """Where an engine has gone back from a build to another: the same for the files, as far as they are kept.
+
+    Returns the files of both builds.
+    """
+    files = published_path(settings, left), published_path(settings, now)
+    if files[1].exists():
+        point_link(settings.published_link, files[1])
+    return files
+
+
 def current_build(settings: Settings) -> Path | None:
     """The published build that readers see; None before the first publication."""
     link = settings.published_link

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 import pytest
@@ -11,7 +15,10 @@ import pytest
 from orchestration.bench.generator import generate
 from orchestration.bench.nights import changes
 from orchestration.bench.numbers import Account
-from orchestration.settings import Settings
+from orchestration.data_folder import open_build
+from orchestration.dbt_runs import Build, DbtError
+from orchestration.publish import current_build
+from orchestration.settings import Settings, set_tool_environment
 from tests.end_to_end import run
 
 DEALS = 120
@@ -37,9 +44,13 @@ def published(data_dir: Path) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, dict]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nights")
+
+
+@pytest.fixture(scope="module")
+def nights(folder: Path) -> dict[str, tuple[str, dict]]:
     """What the runs said and published: a first one, one after a night, the same anew, and one more."""
-    folder = tmp_path_factory.mktemp("nights")
     files, data = folder / "files", folder / "data"
     seen = {}
 
@@ -74,3 +85,30 @@ def test_without_news_reports_stay_and_the_summary_says_so(nights):
     assert "Reports     stay as they are: nothing has changed since build" in said
     assert "Checks " not in said
     assert rows == nights["anew"][1]
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_rules_of_a_night_see_what_is_wrong_with_a_changed_record(nights, folder, is_listed):
+    """Rows of a record that has not changed are those of the build before, which whole builds hold."""
+    settings = Settings(data_dir=folder / "data", source="files", files_dir=folder / "files")
+    shutil.copyfile(current_build(settings), settings.marts_path)
+    with closing(open_build(settings.build_path)) as build:
+        (deal,) = build.execute("select min(deal_id) from core.fct_deal_states").fetchone()
+        build.execute("delete from intermediate.int_deals_changed")
+        if is_listed:
+            build.execute("insert into intermediate.int_deals_changed (deal_id) values (?)", [deal])
+        build.execute("insert into core.fct_deal_states from core.fct_deal_states where deal_id = ?", [deal])
+    rules = ["fct_deal_states_keeps_its_rules", "fct_deal_states_are_disjoint_and_without_gaps"]
+
+    def broken(only_changes: bool) -> bool:
+        build = Build(settings, ["--select", *rules], only_changes=only_changes)
+        try:
+            with patch.dict(os.environ):
+                set_tool_environment(settings)
+                list(build.events())
+        except DbtError as error:
+            return all(words in str(error) for words in (rules[1], "one_row_per_deal_and_stretch"))
+        return False
+
+    assert broken(only_changes=True) == is_listed
+    assert broken(only_changes=False)

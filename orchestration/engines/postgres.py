@@ -97,10 +97,7 @@ class Postgres(Engine):
     def roll_back(self) -> tuple[Path, Path]:
         with self._server() as server:
             left, now = postgres_publication.roll_back(server)
-        files = [self.settings.published_dir / f"{build_id}.duckdb" for build_id in (left, now)]
-        if files[1].exists():
-            publish.point_link(self.settings.published_link, files[1])
-        return files[0], files[1]
+        return publish.point_back(self.settings, left, now)
 
     @property
     def address(self) -> str:
