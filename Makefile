@@ -5,6 +5,7 @@
 # and only when it has changed.
 
 SIZES ?= 20000 100000
+ENGINES ?= duckdb
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := $(shell command -v uv || echo $(CURDIR)/$(BIN)/uv)
@@ -13,7 +14,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --n
 # Only who builds on Spark installs it.
 SPARK := $(if $(filter spark,$(SALES_REPORTS_ENGINE)),.venv-spark/.installed)
 
-.PHONY: help run view test lint readers spark warehouses dev serve rollback forget simulator bench bench-hubspot docs catalog lock clean
+.PHONY: help run view test lint readers spark warehouses dev serve rollback forget simulator bench bench-engines bench-hubspot docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -59,6 +60,9 @@ simulator: .venv/.installed  ## the demo company as a HubSpot account, to try th
 
 bench: .venv/.installed  ## time of every phase: SIZES="20000 100000"
 	@$(BIN)/python -m orchestration.bench $(SIZES)
+
+bench-engines: .venv/.installed $(if $(findstring spark,$(ENGINES)),.venv-spark/.installed)  ## a build on each engine: ENGINES="duckdb postgres spark"
+	@$(BIN)/python -m orchestration.bench.engines $(SIZES) --engines $(ENGINES)
 
 catalog: .venv/.installed  ## all reports; one with REPORT=rpt_x
 	@$(BIN)/python -m orchestration.catalog $(REPORT)

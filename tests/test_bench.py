@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.bench import core_steps, results
-from orchestration.bench.__main__ import run_phase
+from orchestration.bench import core_steps, engines, results
 from orchestration.bench.generator import generate, generated_account
 from orchestration.bench.measure import measured
 from orchestration.bench.nights import changes
 from orchestration.bench.numbers import ACTIVITIES_PER_DEAL, Account
 from orchestration.bench.phases import floor
+from orchestration.bench.process import run_phase
 from orchestration.bench.results import Phase, SizeResult, growth, markdown
 from orchestration.compiled import build_nodes
 from orchestration.ingest.contract import TABLES
@@ -359,3 +360,33 @@ def test_tables_show_ratios_and_growth(tmp_path):
     assert "| run | 10,000 | 9.0 | 80.0 | 70 | 16.0 | 4.0 | 1.00 |" in table
     assert "| Models | 6.00, 6.00, 100, 7 | 60.00, 60.00, 100, 7 | 1.00 |" in table
     assert (tmp_path / results.MARKDOWN_FILE).read_text() == table
+
+
+def test_engines_are_compared_by_what_each_does_in_its_own_way(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "orchestration.bench.engines", "60"),
+            *("--folder", str(tmp_path), "--engines", "duckdb"),
+        ],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    phase = Phase(**json.loads((tmp_path / engines.JSON_FILE).read_text())["60"]["duckdb"])
+    assert [step["step"] for step in phase.steps] == ["load and judge, in DuckDB", *engines.STEPS]
+    (models,) = [step for step in phase.steps if step["step"] == "models and dbt tests"]
+    assert models["rows"] > 300
+    assert models["seconds"] > 1
+    assert (tmp_path / engines.MARKDOWN_FILE).read_text() in done.stdout
+
+
+def test_engines_are_told_apart_by_seconds_and_a_failure_is_told():
+    def built(seconds: float) -> Phase:
+        steps = [step("engine", name, seconds) for name in engines.STEPS]
+        return Phase("", 9, 9, 9, True, "", steps)
+
+    found = {20: {"duckdb": built(1), "spark": built(3), "postgres": Phase("", 9, 9, 9, False, "no", [])}}
+    table = "\n".join(engines.markdown(found))
+    assert "| 20 | spark | 3.0 | 3.0 | 3.0 | 3.0 | 3.0 |" in table
+    assert "| 20 | postgres | failed | | | | |" in table

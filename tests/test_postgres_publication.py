@@ -7,9 +7,11 @@ in it, has `test_postgres_run.py`.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -27,6 +29,7 @@ from orchestration.engines.postgres_publication import (
     show_again,
 )
 from orchestration.publish import PublishError
+from orchestration.settings import PROJECT_ROOT
 from tests.postgres_builds import build
 from tests.postgres_server import database, postgres_server
 
@@ -144,6 +147,47 @@ def test_the_swap_keeps_the_build_before(builder, reader):
         "core_20260701t000000_000000z",
         "reports_20260701t000000_000000z",
     }
+
+
+def test_a_kill_in_the_middle_of_the_swap_leaves_readers_their_build(home, builder, reader):
+    publish(builder, FIRST, deals=3)
+    build(builder, SECOND, deals=4)
+    # The swap's last step waits for whoever changes the rights of the same table.
+    with psycopg.connect(home) as other:
+        other.execute("grant select on reports_next.rpt_deals to reports_reader")
+        arguments = make_conninfo(home, user=BUILDER, application_name="to be killed"), SECOND
+        with subprocess.Popen([sys.executable, "-c", _SWAP, *arguments], cwd=PROJECT_ROOT) as process:
+            _wait_until(lambda: _is_there(builder, "wait_event_type = 'Lock'"))
+            assert counted(reader) == counted(reader, "reports.deals()") == 3
+            process.kill()
+        other.rollback()
+    _wait_until(lambda: not _is_there(builder))
+    assert counted(reader) == counted(reader, "reports.deals()") == 3
+    assert current_build(builder).build_id == FIRST
+    publish_next(builder, SECOND)
+    assert counted(reader) == counted(reader, "reports.deals()") == 4
+
+
+_SWAP = """
+import sys, psycopg
+from orchestration.engines.postgres_publication import publish_next
+with psycopg.connect(sys.argv[1], autocommit=True) as server:
+    publish_next(server, sys.argv[2])
+"""
+
+
+def _is_there(connection: psycopg.Connection, condition: str = "true") -> bool:
+    """Whether the server has a session of the process that is to be killed, of which this is true."""
+    name = "application_name = 'to be killed'"
+    sessions = f"select count(*) from pg_stat_activity where {name} and {condition}"
+    return connection.execute(sessions).fetchone()[0] > 0
+
+
+def _wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it did not come to it"
+        time.sleep(0.05)
 
 
 def test_rollback_goes_one_build_back_each_time(builder, reader):

@@ -8,17 +8,14 @@ that is stopped has said what it knew.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from orchestration.bench import results
-from orchestration.bench.results import Phase, SizeResult
-from orchestration.settings import PROJECT_ROOT, load_settings
+from orchestration.bench.process import run_phase
+from orchestration.bench.results import SizeResult
+from orchestration.settings import load_settings
 
 # Name in the results, name in `phases.py`, its arguments. The data folder goes on from one to the next.
 PLAN = (
@@ -84,37 +81,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=[name for name, _, _ in PLAN], help="phases to run")
     parser.add_argument("--keep", action="store_true", help="keep the generated files and the builds")
     return parser.parse_args()
-
-
-def run_phase(name: str, phase: str, work: Path, arguments: list[str]) -> Phase:
-    """Run one phase in a process of its own and wait for its end."""
-    work.mkdir(parents=True, exist_ok=True)
-    result, log = work / "phase.json", work / f"{name}.log"
-    result.unlink(missing_ok=True)
-    places = [str(work / "files"), str(work / "data"), str(result)]
-    begin = time.monotonic()
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.bench.phases", phase, *places, *arguments],
-            cwd=PROJECT_ROOT,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-        # What the kernel counted for this one process, its interpreter's start included.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - begin
-    steps = json.loads(result.read_text()) if result.exists() else []
-    return Phase(
-        name=name,
-        seconds=seconds,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        # A phase that measures its steps resets the kernel's mark at each.
-        peak_mib=max([usage.ru_maxrss // 1024, *(step["peak_mib"] for step in steps)]),
-        succeeded=process.returncode == 0 and result.exists(),
-        words=log.read_text()[-4000:],
-        steps=steps,
-    )
 
 
 if __name__ == "__main__":

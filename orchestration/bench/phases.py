@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -18,18 +19,21 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+import psycopg
 
-from orchestration import data_folder, dbt_runs, run
+from orchestration import data_folder, dbt_runs, run, steps
 from orchestration.bench import core_steps
 from orchestration.bench.generator import generate, generated_account
 from orchestration.bench.measure import Measurement, Meter, measured
 from orchestration.bench.nights import changes
 from orchestration.bench.numbers import Account
 from orchestration.compiled import Project, build_nodes
+from orchestration.engines import engine_of, on_duckdb
+from orchestration.engines.spark_process import spark_session
 from orchestration.ingest.values import literal, quoted
 from orchestration.lock import only_run
-from orchestration.run_log import ConsoleLog, Phase
-from orchestration.settings import PROJECT_ROOT, Settings, set_tool_environment
+from orchestration.run_log import ConsoleLog, Phase, RunLog
+from orchestration.settings import PREFIX, PROJECT_ROOT, Settings, load_settings, set_tool_environment
 
 QUARTER = (date(2026, 7, 1), date(2026, 10, 1))  # the account's last full one
 SLOWEST_CHECKS = 25
@@ -190,6 +194,52 @@ def functions(settings: Settings) -> Steps:
             yield step
 
 
+def build_on_engine(settings: Settings) -> Steps:
+    """A whole build by the engine of the settings: what engines do each in their own way.
+
+    Rows are judged and marts are proven in DuckDB whatever the engine is.
+    """
+    with measured("engine", "load and judge, in DuckDB") as step:
+        steps.load_raw(on_duckdb(settings), RunLog(), datetime.now(UTC))
+    yield step
+    engine = engine_of(settings)
+    with measured("engine", "start") as step:
+        _first_answer(settings)
+    yield step
+    with measured("engine", "land") as step, closing(_opened(settings, with_marts=False)) as connection:
+        engine.land(connection)
+    yield step
+    for dialect in {on_duckdb(settings), settings}:
+        dbt_runs.load_manifest(dialect)  # parsing is the same on each
+    steps.prepare_build(settings, is_part=False)
+    build = dbt_runs.Build(settings)
+    with measured("engine", "models and dbt tests") as step:
+        for _ in build.events():
+            pass
+    step.rows = len(build.results)
+    yield step
+    with measured("engine", "fetch marts") as step, closing(_opened(settings)) as connection:
+        engine.fetch(connection)
+    yield step
+
+
+def _opened(settings: Settings, **options: bool) -> duckdb.DuckDBPyConnection:
+    return data_folder.open_build(settings.build_path, settings.memory_limit, **options)
+
+
+def _first_answer(settings: Settings) -> None:
+    """A session of the engine, from nothing to its first answer."""
+    if settings.engine == "spark":
+        with spark_session(settings) as spark:
+            spark.execute("select 1")
+    elif settings.engine == "postgres":
+        with psycopg.connect(settings.postgres_url) as server:
+            server.execute("select 1")
+    else:
+        with duckdb.connect() as connection:
+            connection.execute("select 1")
+
+
 PHASES: dict[str, Callable[..., Steps]] = {
     "generate": generate_files,
     "night": next_night,
@@ -199,6 +249,7 @@ PHASES: dict[str, Callable[..., Steps]] = {
     "dbt": dbt_alone,
     "sql": sql_alone,
     "functions": functions,
+    "engine": build_on_engine,
 }
 
 
@@ -208,7 +259,8 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 def main(phase: str, files: str, data: str, result: str, *arguments: str) -> None:
     """Run one phase and write its measurements."""
-    settings = Settings(source="files", files_dir=Path(files), data_dir=Path(data))
+    places = {"SOURCE": "files", "FILES_DIR": files, "DATA_DIR": data}
+    settings = load_settings(os.environ | {f"{PREFIX}{name}": value for name, value in places.items()})
     set_tool_environment(settings)
     measurements = [asdict(step) for step in PHASES[phase](settings, *arguments)]
     Path(result).write_text(json.dumps(measurements))
