@@ -14,7 +14,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --no-header --n
 # Only who builds on Spark installs it.
 SPARK := $(if $(filter spark,$(SALES_REPORTS_ENGINE)),.venv-spark/.installed)
 
-.PHONY: help run view test lint readers spark warehouses dev serve rollback forget simulator bench bench-engines bench-hubspot docs catalog lock clean
+.PHONY: help run view test parity lint readers spark warehouses dev serve rollback forget simulator bench bench-engines bench-hubspot docs catalog lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -25,6 +25,9 @@ run: .venv/.installed $(SPARK)  ## load, build, prove, publish; ends with a summ
 
 view: .venv/.installed  ## the report viewer, on this machine's browser
 	@$(BIN)/python -m orchestration.tools view
+
+parity: .venv/.installed-dev .venv-spark/.installed  ## every mart and function on Postgres and Spark against DuckDB
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_postgres.py tests/test_spark.py tests/test_spark_run.py
 
 test: .venv/.installed-dev  ## all tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)

@@ -82,28 +82,26 @@ snapshot_deals as (
     inner join deals on shown_states.deal_id = deals.deal_id
 ),
 
-counted as (
-    select
-        first_date,
-        end_date,
-        {%- for name, expression in keys.items() %}
-        {{ expression }} as {{ name }},
-        {%- endfor %}
-        sum(case when is_unknown then 0 else 1 end) as deal_count,
-        coalesce(sum(case when not is_unknown then company_amount end), 0) as total_amount,
-        coalesce(sum(case when not is_unknown then weighted_amount end), 0) as weighted_amount,
-        sum(case when is_unknown then 1 else 0 end) as unknown_count
-    from snapshot_deals
-    group by first_date, end_date{% for expression in keys.values() %}, {{ expression }}{% endfor %}
+-- What each state brings when it begins, and takes away when it ends.
+signs as (
+    select 1 as sign
+    union all
+    select -1 as sign
 ),
 
 movements as (
-    select first_date as snapshot_date, {{ key_names }}, {{ measures | join(', ') }}
-    from counted
-    union all
-    select end_date, {{ key_names }}, -{{ measures | join(', -') }}
-    from counted
-    where end_date is not null
+    select
+        case when signs.sign = 1 then snapshot_deals.first_date else snapshot_deals.end_date end as snapshot_date,
+        {%- for name, expression in keys.items() %}
+        {{ expression }} as {{ name }},
+        {%- endfor %}
+        case when is_unknown then 0 else signs.sign end as deal_count,
+        case when not is_unknown then case when signs.sign = 1 then company_amount else -company_amount end end as total_amount,
+        case when not is_unknown then case when signs.sign = 1 then weighted_amount else -weighted_amount end end as weighted_amount,
+        case when is_unknown then signs.sign else 0 end as unknown_count
+    from snapshot_deals
+    cross join signs
+    where signs.sign = 1 or snapshot_deals.end_date is not null
 ),
 
 moved as (
@@ -111,7 +109,7 @@ moved as (
         snapshot_date,
         {{ key_names }},
         {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        coalesce(sum({{ measure }}), 0) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
     from movements
     group by snapshot_date, {{ key_names }}

@@ -43,19 +43,6 @@
 {%- endmacro %}
 
 
-{% macro rows_of_keys(relation, keys, key, columns=none) -%}
-(
-        select *
-        from {{ relation }} as of_all
-        where exists (
-            select 1
-            from {{ keys }} as changed_keys
-            where {{ matching_keys('changed_keys', 'of_all', key, columns) }}
-        )
-    )
-{%- endmacro %}
-
-
 {#
   Whether the build follows another one. A view that takes its imports through `changed` has in a night the
   rows of changed keys only: nobody but keyed models of the same key may read it.
@@ -73,9 +60,10 @@
 
 
 {#
-  What a rule of a table is held against: all rows, but in a night, of a keyed model, those of changed keys.
-  The others were held when they were written, and are the same since. `unique` are the columns of a rule that
-  compares rows with one another: without the key among them, it needs all.
+  What a rule of a table is held against: all rows, but in a night, of a table whose rows belong to records,
+  those of changed ones. The others were held when they were written, and are the same since. `unique` are the
+  columns of a rule that compares rows with one another: without the key among them, it needs all.
+  Views say it in their config: `meta.rows_of`, the key, or `meta.rows_of_day`, of which a night looks at today.
 #}
 {% macro rows_to_hold(relation, unique=none) -%}
     {%- set models = {} -%}
@@ -85,14 +73,85 @@
         {%- endfor -%}
     {%- endif -%}
     {%- set config = models[relation.identifier].config if relation.identifier in models else {} -%}
-    {%- set key = config.unique_key if config.incremental_strategy == 'by_key' -%}
+    {#- Not by ref, which would have the rule depend on it: the model comes after its list as it is. -#}
+    {%- set key = config.unique_key if config.incremental_strategy == 'by_key' else config.get('meta', {}).get('rows_of') -%}
     {%- set columns = [key] if key is string else key -%}
+    {%- set staged = staged_records(relation.identifier) -%}
     {%- if key and (unique is none or not columns | reject('in', unique) | list) -%}
-        {#- Not by ref, which would have the rule depend on it: the model comes after its list as it is. -#}
         {{ rows_of_keys(relation, models[list_of_changed_keys(key)].relation_name, key) }}
+    {%- elif models and staged -%}
+        {{ rows_of_changed_records(relation, models['stg_hubspot__changed_records'].relation_name, staged) }}
+    {%- elif models and config.get('meta', {}).get('rows_of_day') -%}
+        {#- As a constant: only so is a view asked for no other day. -#}
+        {%- set today = run_query('select run_date from ' ~ models['int_run_settings'].relation_name)[0][0] -%}
+        (select * from {{ relation }} where {{ config.meta.rows_of_day }} = cast('{{ today }}' as date))
     {%- else -%}
         {{ relation }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#
+  Whose rows a staging table has: the columns with the type (or itself, in quotes) and id of each record that a
+  row is about. None if its rows are few, or about no record that the load lists (_changed_records).
+#}
+{% macro staged_records(name) -%}
+    {%- set found = [] -%}
+    {%- for type in ['deal', 'contact', 'company', 'call', 'meeting', 'task', 'email', 'note'] -%}
+        {%- if name in ['stg_hubspot__' ~ plural_of(type), 'stg_hubspot__' ~ type ~ '_property_history'] -%}
+            {%- do found.append(["'" ~ type ~ "'", type ~ '_id']) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if name == 'stg_hubspot__associations' -%}
+        {%- do found.extend([['from_type', 'from_id'], ['to_type', 'to_id']]) -%}
+    {%- endif -%}
+    {{- return(found) -}}
+{%- endmacro %}
+
+
+{% macro plural_of(type) -%}
+    {{- return('companies' if type == 'company' else type ~ 's') -}}
+{%- endmacro %}
+
+
+{# Rows about changed records, as the load lists them: those without an id, and pairs of deals and companies,
+  are not listed (orchestration/ingest/concerns.py), and looked at always. #}
+{% macro rows_of_changed_records(relation, changed_records, records) -%}
+(
+        select *
+        from {{ relation }} as of_all
+        where
+            {%- for type, id in records %}
+            {{ 'or ' if not loop.first }}of_all.{{ id }} is null
+            or exists (
+                select 1
+                from {{ changed_records }} as changed_records
+                where changed_records.object_type = {{ type if type[0] == "'" else 'of_all.' ~ type }}
+                    and changed_records.record_id = of_all.{{ id }}
+            )
+            {%- endfor %}
+            {%- if records | length > 1 %}
+            or (of_all.from_type in ('deal', 'company') and of_all.to_type in ('deal', 'company'))
+            {%- endif %}
+    )
+{%- endmacro %}
+
+
+{# Found before anything is joined to them, as nights are on DuckDB only, and it may think that better. #}
+{% macro rows_of_keys(relation, keys, key, columns=none) -%}
+(
+        with rows_of_keys as materialized (
+            select *
+            from {{ relation }} as of_all
+            where exists (
+                select 1
+                from {{ keys }} as changed_keys
+                where {{ matching_keys('changed_keys', 'of_all', key, columns) }}
+            )
+        )
+
+        select * from rows_of_keys
+    )
 {%- endmacro %}
 
 

@@ -512,11 +512,13 @@ def store_snapshots(
             f"cast(timezone($time_zone, $run_ts) as date) - 2)",
             {"time_zone": time_zone, "run_ts": run_ts},
         )
-        connection.execute(
-            f"insert into history.stored_snapshots by name "
-            f"select {own._owner}, {', '.join(SNAPSHOT_COLUMNS)} from ({snapshots}) as snapshots "
-            f"semi join days_to_store using (snapshot_date)"
-        )
+        # Each day by itself, as a constant: only so is a view asked for no other day.
+        for (day,) in connection.execute("from days_to_store").fetchall():
+            connection.execute(
+                f"insert into history.stored_snapshots by name "
+                f"select {own._owner}, {', '.join(SNAPSHOT_COLUMNS)} from ({snapshots}) as snapshots "
+                f"where snapshot_date = date '{day}'"
+            )
         (count,) = connection.execute(
             f"insert into history.stored_days by name "
             f"select {own._owner}, snapshot_date, $run_ts as stored_at from days_to_store",

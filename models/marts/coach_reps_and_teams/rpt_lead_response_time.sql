@@ -1,4 +1,4 @@
-{{ config(materialized=spelled_out()) }}
+{{ config(materialized=spelled_out(), meta={'rows_of': 'contact_id'}) }}
 with
 
 engagements as (

@@ -18,36 +18,58 @@ issues as (
     select * from {{ ref('data_quality_issues') }}
 ),
 
+-- The lowest ids of a report are among the lowest of each kind of finding.
+placed as (
+    select
+        *,
+        dense_rank() over (
+            partition by issue, table_name, column_name, deal_status
+            order by {{ id_order('record_id') }}
+        ) as place
+    from findings
+),
+
 -- A record counts once per report and issue, however many columns it is about.
 touched as (
     select
         report_columns.report,
-        findings.issue,
-        findings.record_id
-    from findings
+        placed.issue,
+        placed.record_id,
+        min(placed.place) as place
+    from placed
     inner join report_columns
-        on findings.table_name = report_columns.table_name
-        and (findings.column_name = report_columns.column_name or findings.column_name is null)
-    where findings.deal_status is null
-        or report_columns.of_deals in ('all', findings.deal_status)
-        or (report_columns.of_deals = 'closed' and findings.deal_status <> 'open')
-    group by report_columns.report, findings.issue, findings.record_id
+        on placed.table_name = report_columns.table_name
+        and (placed.column_name = report_columns.column_name or placed.column_name is null)
+    where placed.deal_status is null
+        or report_columns.of_deals in ('all', placed.deal_status)
+        or (report_columns.of_deals = 'closed' and placed.deal_status <> 'open')
+    group by report_columns.report, placed.issue, placed.record_id
 ),
 
-numbered as (
+lowest as (
     select
         *,
-        row_number() over (partition by report, issue order by {{ id_order('record_id') }}) as place
+        row_number() over (partition by report, issue order by {{ id_order('record_id') }}) as id_number
     from touched
+    where place <= 10
+),
+
+samples as (
+    select
+        report,
+        issue,
+        {{ joined_texts('record_id', 'id_number') }} as sample_ids
+    from lowest
+    where id_number <= 10
+    group by report, issue
 ),
 
 counted as (
     select
         report,
         issue,
-        count(*) as row_count,
-        {{ joined_texts('case when place <= 10 then record_id end', 'place') }} as sample_ids
-    from numbered
+        count(*) as row_count
+    from touched
     group by report, issue
 ),
 
@@ -57,8 +79,11 @@ final as (
         counted.issue,
         issues.severity,
         counted.row_count,
-        counted.sample_ids
+        samples.sample_ids
     from counted
+    inner join samples
+        on counted.report = samples.report
+        and counted.issue = samples.issue
     inner join issues on counted.issue = issues.issue
     union all
     select

@@ -1,4 +1,4 @@
-{{ config(materialized=spelled_out()) }}
+{{ config(materialized=spelled_out(), meta={'rows_of': 'deal_id'}) }}
 with
 
 lines as (
