@@ -11,10 +11,12 @@ whose settings are its own.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +54,7 @@ _OF_THRIFT = re.compile(r"([\w.$]+: )?Error running query: (\[[\w.]+\] )?[\w.$]+
 _CAUSE = re.compile(r"Caused by: [\w.$]+: ")
 _PORTS = {"sc": 15002, "thrift": 10000}  # where the address names none
 _KNOCKED_FOR = 10  # seconds
+_ENDING = 10  # seconds in which a session that was closed has let go of the metastore
 _TAIL = 2000  # characters of the log that are read for the reason why a program ended
 _QUIET = """\
 # Written by every run (orchestration/engines/spark_process.py).
@@ -133,10 +136,12 @@ class SparkSession:
 def spark_session(settings: Settings) -> Iterator[SparkSession]:
     """A session that ends with the block.
 
-    Raises SparkError where no server answers.
+    Raises SparkError where no server answers, or another program keeps the metastore.
     """
     if settings.spark_url:
         _knock(*_address(settings.spark_url))
+    else:
+        _wait_for(settings.spark_dir / "metastore")
     with _program(settings, str(_WORKER)) as process:
         yield SparkSession(process, settings)
 
@@ -149,6 +154,31 @@ def _knock(host: str, port: int) -> None:
         raise SparkError(
             f"No Spark server answers at {host}:{port} ({error}); start it, or mend SALES_REPORTS_SPARK_URL."
         ) from None
+
+
+def _wait_for(metastore: Path) -> None:
+    """Wait until nobody has the metastore open. Raises SparkError if somebody keeps it.
+
+    Derby holds a lock on a file of it. Hive would try for most of a minute, and not say what for.
+    """
+    deadline = time.monotonic() + _ENDING
+    while _is_open(metastore / "dbex.lck"):
+        if time.monotonic() > deadline:
+            raise SparkError(
+                f"Another program has {metastore} open, such as a reader's session; close it and run again."
+            )
+        time.sleep(0.1)
+
+
+def _is_open(lock: Path) -> bool:
+    try:
+        with lock.open("r+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _value(found: dict[str, Any]) -> Any:
