@@ -67,6 +67,12 @@ Known are Sales. SQLSTATE: P0001
             "Caused by: java.io.IOException: No space left on device",
         ),
         (OF_THRIFT, "[USER_RAISED_EXCEPTION] no such team Known are Sales. SQLSTATE: P0001"),
+        # A message that begins in the next line.
+        ("[X] No.\n\tat a.B.c(B:1)\nCaused by: org.apache.spark.Error: \n[X] No.", "[X] No."),
+        (
+            "Failed.\nCaused by: java.lang.StackOverflowError",
+            "Failed. Caused by: java.lang.StackOverflowError",
+        ),
         ("plain words\nof dbt", "plain words of dbt"),
         ("", ""),
     ],

@@ -51,10 +51,10 @@ _JAVA_OPTIONS = (
 _BREAKING_RULE = "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases"
 # A Thrift server says what it does, the code of the error and its class before Spark's own words.
 _OF_THRIFT = re.compile(r"([\w.$]+: )?Error running query: (\[[\w.]+\] )?[\w.$]+: ")
-_CAUSE = re.compile(r"Caused by: [\w.$]+: ")
+_CAUSE = re.compile(r"Caused by: [\w.$]+: ?")
 _PORTS = {"sc": 15002, "thrift": 10000}  # where the address names none
 _KNOCKED_FOR = 10  # seconds
-_ENDING = 10  # seconds in which a session that was closed has let go of the metastore
+_ENDING = 30  # seconds in which a session that was closed has let go of the metastore, also on a busy machine
 _TAIL = 2000  # characters of the log that are read for the reason why a program ended
 _QUIET = """\
 # Written by every run (orchestration/engines/spark_process.py).
