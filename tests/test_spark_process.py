@@ -5,13 +5,21 @@ Belongs here: settings, environment and messages. What happens in a session show
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestration.engines import spark_process
-from orchestration.engines.spark_process import suffix_of, without_traces, write_configuration
-from orchestration.settings import Settings, memory_in_mib
+from orchestration.engines.spark_process import (
+    SparkError,
+    spark_session,
+    suffix_of,
+    without_traces,
+    write_configuration,
+)
+from orchestration.settings import PROJECT_ROOT, Settings, memory_in_mib
 
 ANALYSIS = """\
 [TABLE_OR_VIEW_NOT_FOUND] The table or view `nowhere` cannot be found.
@@ -35,6 +43,16 @@ Caused by: java.io.IOException: No space left on device
 """
 
 
+OF_THRIFT = """\
+org.apache.hive.service.cli.HiveSQLException: Error running query: [USER_RAISED_EXCEPTION] org.apache.spark.SparkRuntimeException: [USER_RAISED_EXCEPTION] no such team
+Known are Sales. SQLSTATE: P0001
+\tat org.apache.spark.sql.hive.thriftserver.HiveThriftServerErrors$.runningQueryError(HiveThriftServerErrors.scala:43)
+Caused by: org.apache.spark.SparkRuntimeException: [USER_RAISED_EXCEPTION] no such team
+Known are Sales. SQLSTATE: P0001
+\tat org.apache.spark.sql.errors.QueryExecutionErrors$.raiseError(QueryExecutionErrors.scala:3082)
+"""  # noqa: E501
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
@@ -47,6 +65,13 @@ Caused by: java.io.IOException: No space left on device
             CAUSED,
             "An error occurred while calling o45.sql. : org.apache.spark.SparkException: Job aborted. "
             "Caused by: java.io.IOException: No space left on device",
+        ),
+        (OF_THRIFT, "[USER_RAISED_EXCEPTION] no such team Known are Sales. SQLSTATE: P0001"),
+        # A message that begins in the next line.
+        ("[X] No.\n\tat a.B.c(B:1)\nCaused by: org.apache.spark.Error: \n[X] No.", "[X] No."),
+        (
+            "Failed.\nCaused by: java.lang.StackOverflowError",
+            "Failed. Caused by: java.lang.StackOverflowError",
         ),
         ("plain words\nof dbt", "plain words of dbt"),
         ("", ""),
@@ -81,6 +106,25 @@ def test_a_session_has_what_the_settings_say(tmp_path):
         "spark.sql.session.timeZone UTC",
     } <= set(lines)
     assert any(f"databaseName={tmp_path}/spark/metastore;" in line for line in lines)
+
+
+def test_thrift_servers_are_told_what_other_sessions_are():
+    profile = yaml.safe_load((PROJECT_ROOT / "profiles.yml").read_text())
+    told = profile["sales_reports"]["outputs"]["spark"]["server_side_parameters"]
+    others = {name: value for name, value in told.items() if name.startswith("spark.")}
+    of_thrift = {name.removeprefix("set:hivevar:"): told[name] for name in told.keys() - others.keys()}
+    assert of_thrift == others | {"spark.sql.ansi.enabled": "false"}  # as dbt tells the others
+
+
+def test_where_nobody_answers_is_said_at_once(tmp_path):
+    with socket.socket() as taken:  # and not listening
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        settings = Settings(data_dir=tmp_path, spark_url=f"sc://127.0.0.1:{port}/;token=secret")
+        with pytest.raises(SparkError) as error, spark_session(settings):
+            pass
+    assert f"No Spark server answers at 127.0.0.1:{port}" in str(error.value)
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestration.engines import spark_publication
+from orchestration.engines import spark_process, spark_publication
+from orchestration.engines.spark import Spark
 from orchestration.engines.spark_process import SparkError, spark_session, suffix_of
 from orchestration.engines.spark_publication import builds, prune, roll_back, show
 from orchestration.publish import PublishError
@@ -94,6 +95,20 @@ def test_values_come_back_as_they_are(warehouse):
         *("1.50", "2026-03-29", "2026-03-29 01:30:00.123000+00:00"),
         *("😀", "None", "True", "1.5", "['a']"),
     ]
+
+
+def test_a_metastore_that_another_program_keeps_open_is_said_to_be(warehouse, monkeypatch):
+    monkeypatch.setattr(spark_process, "_ENDING", 0.3)
+    settings = warehouse.settings
+    with pytest.raises(SparkError) as error, spark_session(settings):
+        pass
+    assert str(error.value) == (
+        f"Another program has {settings.data_dir}/spark/metastore open, such as a reader's session; "
+        "close it and run again."
+    )
+    with pytest.raises(PublishError, match="Another program has"):
+        Spark(settings).roll_back()
+    assert warehouse.spark.execute("select 1").rows == [(1,)]
 
 
 def test_a_database_that_is_somebody_elses_is_left_alone(warehouse):

@@ -23,6 +23,7 @@ import duckdb
 from orchestration import data_folder, dbt_runs, publish, published_catalog
 from orchestration.engines import Engine, on_duckdb, spark_functions, spark_proof, spark_publication
 from orchestration.engines.spark_process import (
+    SparkError,
     SparkSession,
     landed_build,
     raw_dir,
@@ -137,8 +138,11 @@ class Spark(Engine):
         return refused
 
     def roll_back(self) -> tuple[Path, Path]:
-        with spark_session(self.settings) as spark:
-            left, now = spark_publication.roll_back(spark)
+        try:
+            with spark_session(self.settings) as spark:
+                left, now = spark_publication.roll_back(spark)
+        except SparkError as error:
+            raise publish.PublishError(str(error)) from None
         return publish.point_back(self.settings, left, now)
 
     @property

@@ -11,9 +11,12 @@ whose settings are its own.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -46,6 +49,12 @@ _JAVA_OPTIONS = (
     "-Dderby.stream.error.file=/dev/null"
 )
 _BREAKING_RULE = "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases"
+# A Thrift server says what it does, the code of the error and its class before Spark's own words.
+_OF_THRIFT = re.compile(r"([\w.$]+: )?Error running query: (\[[\w.]+\] )?[\w.$]+: ")
+_CAUSE = re.compile(r"Caused by: [\w.$]+: ?")
+_PORTS = {"sc": 15002, "thrift": 10000}  # where the address names none
+_KNOCKED_FOR = 10  # seconds
+_ENDING = 30  # seconds in which a session that was closed has let go of the metastore, also on a busy machine
 _TAIL = 2000  # characters of the log that are read for the reason why a program ended
 _QUIET = """\
 # Written by every run (orchestration/engines/spark_process.py).
@@ -125,9 +134,51 @@ class SparkSession:
 
 @contextmanager
 def spark_session(settings: Settings) -> Iterator[SparkSession]:
-    """A session that ends with the block."""
-    with _program(settings, str(_WORKER), settings.spark_url or "") as process:
+    """A session that ends with the block.
+
+    Raises SparkError where no server answers, or another program keeps the metastore.
+    """
+    if settings.spark_url:
+        _knock(*_address(settings.spark_url))
+    else:
+        _wait_for(settings.spark_dir / "metastore")
+    with _program(settings, str(_WORKER)) as process:
         yield SparkSession(process, settings)
+
+
+def _knock(host: str, port: int) -> None:
+    """Raise SparkError unless somebody answers: Spark's own client tries for ten minutes."""
+    try:
+        socket.create_connection((host, port), _KNOCKED_FOR).close()
+    except OSError as error:
+        raise SparkError(
+            f"No Spark server answers at {host}:{port} ({error}); start it, or mend SALES_REPORTS_SPARK_URL."
+        ) from None
+
+
+def _wait_for(metastore: Path) -> None:
+    """Wait until nobody has the metastore open. Raises SparkError if somebody keeps it.
+
+    Derby holds a lock on a file of it. Hive would try for most of a minute, and not say what for.
+    """
+    deadline = time.monotonic() + _ENDING
+    while _is_open(metastore / "dbex.lck"):
+        if time.monotonic() > deadline:
+            raise SparkError(
+                f"Another program has {metastore} open, such as a reader's session; close it and run again."
+            )
+        time.sleep(0.1)
+
+
+def _is_open(lock: Path) -> bool:
+    try:
+        with lock.open("r+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _value(found: dict[str, Any]) -> Any:
@@ -188,16 +239,23 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
     if build := landed_build(settings):
         own["SALES_REPORTS_DBT_BUILD"] = suffix_of(build)
-    address = urlsplit(settings.spark_url or "")
-    if address.scheme == "sc":
-        own["SPARK_REMOTE"] = settings.spark_url
-    elif address.scheme == "thrift":
+    url = settings.spark_url or ""
+    if url.startswith("sc:"):
+        own["SPARK_REMOTE"] = url
+    elif url.startswith("thrift:"):
+        host, port = _address(url)
         own |= {
             "SALES_REPORTS_DBT_SPARK_METHOD": "thrift",
-            "SALES_REPORTS_DBT_SPARK_HOST": address.hostname,
-            "SALES_REPORTS_DBT_SPARK_PORT": str(address.port or 10000),
+            "SALES_REPORTS_DBT_SPARK_HOST": host,
+            "SALES_REPORTS_DBT_SPARK_PORT": str(port),
         }
     return environment_without_secrets() | own
+
+
+def _address(url: str) -> tuple[str, int]:
+    """Host and port of a server."""
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or _PORTS[parts.scheme]
 
 
 def _configuration_dir(settings: Settings) -> Path:
@@ -263,13 +321,15 @@ def suffix_of(build_id: str) -> str:
 
 
 def without_traces(text: str) -> str:
-    """What Spark or Java says, without traces and plans, in one line: its first words and the last cause."""
-    lines = [line.strip() for line in text.splitlines()]
+    """What Spark or Java says, without traces and plans, in one line: its first words, and the last cause
+    unless they say it."""
+    lines = [line.strip() for line in _OF_THRIFT.sub("", text).splitlines()]
     lines = [line for line in lines if line and not re.match(r"at [\w.$/<>]+\(|\.\.\. \d+ more", line)]
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    told = []
+    causes = [line for line in lines if line.startswith("Caused by: ")][-1:]
+    told: list[str] = []
     for line in lines:
         if re.match(r"('|\+- |:- |JVM stacktrace|== |Caused by: )", line):
             break
         told.append(line)
-    return " ".join([*told, *causes[-1:]])
+    words = " ".join(told)
+    return " ".join([words, *(cause for cause in causes if _CAUSE.sub("", cause) not in words)]).strip()

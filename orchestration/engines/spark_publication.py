@@ -20,6 +20,7 @@ the build is kept.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def renew_database(spark: SparkSession, name: str, folder: Path) -> None:
                 "Use another metastore, or rename it."
             )
         spark.execute(f"drop database {name} cascade")
+    # What a build without this server has left: Spark makes no table where there is one.
+    shutil.rmtree(folder, ignore_errors=True)
     _create_database(spark, name, folder, f"{_OURS}a build, which is not for readers")
 
 
