@@ -82,26 +82,28 @@ snapshot_deals as (
     inner join deals on shown_states.deal_id = deals.deal_id
 ),
 
--- What each state brings when it begins, and takes away when it ends.
-signs as (
-    select 1 as sign
-    union all
-    select -1 as sign
-),
-
-movements as (
+counted as (
     select
-        case when signs.sign = 1 then snapshot_deals.first_date else snapshot_deals.end_date end as snapshot_date,
+        first_date,
+        end_date,
         {%- for name, expression in keys.items() %}
         {{ expression }} as {{ name }},
         {%- endfor %}
-        case when is_unknown then 0 else signs.sign end as deal_count,
-        case when not is_unknown then case when signs.sign = 1 then company_amount else -company_amount end end as total_amount,
-        case when not is_unknown then case when signs.sign = 1 then weighted_amount else -weighted_amount end end as weighted_amount,
-        case when is_unknown then signs.sign else 0 end as unknown_count
+        sum(case when is_unknown then 0 else 1 end) as deal_count,
+        coalesce(sum(case when not is_unknown then company_amount end), 0) as total_amount,
+        coalesce(sum(case when not is_unknown then weighted_amount end), 0) as weighted_amount,
+        sum(case when is_unknown then 1 else 0 end) as unknown_count
     from snapshot_deals
-    cross join signs
-    where signs.sign = 1 or snapshot_deals.end_date is not null
+    group by first_date, end_date{% for expression in keys.values() %}, {{ expression }}{% endfor %}
+),
+
+movements as (
+    select first_date as snapshot_date, {{ key_names }}, {{ measures | join(', ') }}
+    from counted
+    union all
+    select end_date, {{ key_names }}, -{{ measures | join(', -') }}
+    from counted
+    where end_date is not null
 ),
 
 moved as (
@@ -109,7 +111,7 @@ moved as (
         snapshot_date,
         {{ key_names }},
         {%- for measure in measures %}
-        coalesce(sum({{ measure }}), 0) as {{ measure }}{{ ',' if not loop.last }}
+        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
     from movements
     group by snapshot_date, {{ key_names }}
@@ -139,15 +141,32 @@ where deal_count + unknown_count > 0
 {%- endmacro %}
 
 
-{# A query with one row per level and date of `dates` that shows it: snapshot_date and all of the level. #}
+{#
+  A query with one row per level and date of `dates` that shows it: snapshot_date and all of the level.
+  There are few stretches of dates, however many levels: dates are looked for by stretch.
+#}
 {% macro snapshots_shown(levels, dates) -%}
+{%- set end_date = "coalesce(levels.next_date, cast('9999-12-31' as date))" -%}
 select
-    dates.snapshot_date,
+    days.snapshot_date,
     levels.*
 from {{ levels }} as levels
-inner join {{ dates }} as dates
-    on dates.snapshot_date >= levels.first_date
-    and (levels.next_date is null or dates.snapshot_date < levels.next_date)
+inner join (
+    select
+        stretches.first_date,
+        stretches.end_date,
+        dates.snapshot_date
+    from (
+        select levels.first_date, {{ end_date }} as end_date
+        from {{ levels }} as levels
+        group by levels.first_date, {{ end_date }}
+    ) as stretches
+    inner join {{ dates }} as dates
+        on dates.snapshot_date >= stretches.first_date
+        and dates.snapshot_date < stretches.end_date
+) as days
+    on levels.first_date = days.first_date
+    and {{ end_date }} = days.end_date
 {%- endmacro %}
 
 
