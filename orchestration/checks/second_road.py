@@ -286,7 +286,7 @@ RELATIONS: dict[str, str] = {
         from raw_hubspot.associations
         where from_type = 'deal' and to_type = 'contact'
     """,
-    # Versions of contact properties before the run, with the instant before each (H1, H10).
+    # Versions of contact properties before the run (H1, H10).
     "proof_contact_versions": """
         select
             object_id as contact_id,
@@ -294,10 +294,9 @@ RELATIONS: dict[str, str] = {
             "timestamp" as changed_at,
             nullif(trim(value), '') as value,
             instant_value,
-            lag(instant_value) over in_order as instant_before
+            sequence
         from raw_hubspot.contact_property_history
         where "timestamp" < getvariable('run_ts')
-        window in_order as (partition by object_id, name order by "timestamp", sequence)
     """,
     # What a property of a deal was from each instant on: the last version of a timestamp holds (H7),
     # read as numbers and instants where it is one (H10); '' is cleared.
