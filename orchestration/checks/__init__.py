@@ -33,10 +33,12 @@ COLLECTIONS = (
     "data_quality",
 )
 SAMPLE_SIZE = 10
-# What laws may read with getvariable(): the half-open range of the calendar; the kept days of report 17;
-# the fiscal quarter that lasts or has just ended, and the year that ends with it; the pipeline with most
-# deals; a goal.
+# What laws may read with getvariable(): "now" and the account's time zone; the half-open range of the
+# calendar; the kept days of report 17; the fiscal quarter that lasts or has just ended, the ends of its
+# weeks (and the day of the run), and the year that ends with it; the pipeline with most deals; a goal.
 VARIABLES = {
+    "run_ts": "select run_ts from raw_hubspot._run",
+    "time_zone": "select time_zone from raw_hubspot._run",
     "first_day": "select min(date_day) from core.dim_dates",
     "end_day": "select max(date_day) + 1 from core.dim_dates",
     "run_date": "select run_date from core.build_info",
@@ -50,6 +52,14 @@ VARIABLES = {
     """,
     "third_month": "select cast(getvariable('quarter_start') + interval 2 months as date)",
     "quarter_end": "select cast(getvariable('quarter_start') + interval 3 months as date)",
+    "week_ends": """
+        select list(date_day) from core.dim_dates
+        where date_day >= getvariable('quarter_start') and date_day < getvariable('quarter_end')
+            and (
+                date_day = getvariable('run_date')
+                or date_day in (select max(date_day) from core.dim_dates group by week_start)
+            )
+    """,
     "year_start": "select cast(getvariable('quarter_end') - interval 1 year as date)",
     "one_goal": "select min(goal_id) from reports.rpt_quota_attainment",
     "one_pipeline": """
@@ -179,9 +189,10 @@ def set_variables(connection: duckdb.DuckDBPyConnection) -> None:
 def needed_relations(laws: Iterable[Invariant]) -> dict[str, str]:
     """The relations `proof_…` that the laws read, and those that these read, which come first."""
     from orchestration.checks.second_road import RELATIONS  # need this module
+    from orchestration.checks.universal import names
     from orchestration.checks.universal_functions import answers
 
-    relations = RELATIONS | answers()
+    relations = RELATIONS | answers() | names()
     needed, todo = set(), [law.sql for law in laws]
     while todo:
         new = (_proof_names(todo.pop()) & relations.keys()) - needed
@@ -321,15 +332,32 @@ def screened_sums(left: str, right: str, *, by: str, measures: str) -> str:
     Each measure is added up times a number of 48 bits that its key hashes to, over all keys at once:
     one pass without a table of keys. Sums that differ cancel each other out once in 2^48 times.
     """
-    weighed = ", ".join(f"sum({measure} * weight) as {measure}" for measure in _names(measures))
-    return f"""
-        select {weighed}
-        from (
-            -- As a decimal: its products are exact, or an error.
-            select *, cast(hash({by}) >> 16 as decimal(18, 0)) as weight
-            from ({_both_sides(left, right, by, measures)}) as both_sides
-        ) as weighed
-    """
+    return difference(
+        *(f"select {weighed(by=by, measures=measures)} from ({side}) as side" for side in (left, right)),
+        measures=_names(measures),
+    )
+
+
+def weight(by: str) -> str:
+    """SQL of the number that a key hashes to."""
+    return f"cast(hash({by}) >> 16 as bigint)"
+
+
+def weighed(*, by: str, measures: str) -> str:
+    """The sums of measures, each times the weight of its key, for a select."""
+    # As a decimal: its products are exact, or an error.
+    return ", ".join(
+        f"sum({measure} * cast({weight(by)} as decimal(18, 0))) as {measure}" for measure in _names(measures)
+    )
+
+
+def difference(left: str, right: str, *, measures: Iterable[str]) -> str:
+    """SQL of the differences between two selects of one row each; a sum of nothing is 0."""
+    differences = ", ".join(
+        f"coalesce(left_side.{measure}, 0) - coalesce(right_side.{measure}, 0) as {measure}"
+        for measure in measures
+    )
+    return f"select {differences} from ({left}) as left_side left join ({right}) as right_side on true"
 
 
 def _both_sides(left: str, right: str, by: str, measures: str) -> str:

@@ -80,8 +80,9 @@ ROWS: dict[str, dict[str, str]] = {
     "contact": {
         "raw_hubspot.contacts": f"id {_CONTACTS}",
         "raw_hubspot.contact_property_history": f"object_id {_CONTACTS}",
-        "raw_hubspot.associations": f"(from_type = 'contact' and from_id {_CONTACTS}) "
-        f"or (to_type = 'contact' and to_id {_CONTACTS})",
+        # Those with deals: no law reads others, and they are most of all rows that there are.
+        "raw_hubspot.associations": f"(from_type = 'contact' and to_type = 'deal' and from_id {_CONTACTS}) "
+        f"or (to_type = 'contact' and from_type = 'deal' and to_id {_CONTACTS})",
         # Those associated with them.
         "raw_hubspot.deals": f"id in (select unnest([from_id, to_id]) from {_ASSOCIATIONS})",
         **dict.fromkeys(_OF_CONTACTS, f"contact_id {_CONTACTS}"),
@@ -152,16 +153,24 @@ def changed_rows(connection: duckdb.DuckDBPyConnection, kind: str, text: str) ->
         execute("set variable changed_days = (select list(snapshot_date) from changed_day)")
     execute(f"attach ':memory:' as {DATABASE}")
     try:
-        tables, marts = _named(ROWS[kind], text), _named(_sums(kind), text)
-        behind = _named(ROWS[kind], " ".join(marts.values()))
-        words = set(re.findall(r"\w+", " ".join([text, *marts.values()])))
+        marts, views = _named(_sums(kind), text), _views(connection)
+        asked = " ".join([text, *marts.values()])
+        shown = {table: rows for table, rows in _named(ROWS[kind], asked).items() if table in views}
+        read = " ".join([asked, *(views[table] for table in shown)])
         for schema in SCHEMAS:
             execute(f"create schema {DATABASE}.{schema}")
-        for table, rows in (tables | behind).items():
-            columns = [quoted(name) for name in _columns(connection, table) if name in words]
-            read = ", ".join(columns) or "1 as no_column"
-            execute(f"create table {DATABASE}.{table} as select {read} from {table} where {rows}")
+        for table, rows in _named(ROWS[kind], read).items():
+            if table not in views:
+                # By their places: columns are decoded only where such rows are.
+                places = f"rowid in (select rowid from {table} where {rows})"
+                columns = _columns(connection, table, read)
+                execute(f"create table {DATABASE}.{table} as select {columns} from {table} where {places}")
         execute(f"set search_path = {literal(_before_others(connection, path))}")
+        for table, rows in shown.items():
+            select = (
+                f"select {_columns(connection, table, asked)} from ({views[table]}) as shown where {rows}"
+            )
+            execute(f"create table {DATABASE}.{table} as {select}")
         for table, cells in marts.items():
             execute(f"create table {DATABASE}.{table} as {cells}")
         yield
@@ -187,8 +196,22 @@ def _named(tables: Mapping[str, str], text: str) -> dict[str, str]:
     return {table: sql for table, sql in tables.items() if table in names}
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    return [name for name, *_ in connection.execute(f"describe {table}").fetchall()]
+def _views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The selects of views, in two-part names: of changed records a view holds what the rows of these in the
+    tables behind it give."""
+    found = connection.execute(
+        "select schema_name || '.' || view_name, sql from duckdb_views() "
+        "where not internal and list_contains($schemas, schema_name)",
+        {"schemas": SCHEMAS},
+    ).fetchall()
+    return {view: re.split(r"\bas\b", sql.rstrip("; \n"), maxsplit=1, flags=re.I)[1] for view, sql in found}
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> str:
+    """The columns of a table that the SQL names, for a select."""
+    words = set(re.findall(r"\w+", text))
+    columns = [name for name, *_ in connection.execute(f"describe {table}").fetchall()]
+    return ", ".join(quoted(name) for name in columns if name in words) or "1 as no_column"
 
 
 def _before_others(connection: duckdb.DuckDBPyConnection, path: str) -> str:

@@ -34,6 +34,7 @@ from orchestration.checks import (
     kept_warnings,
     needed_relations,
     run_invariants,
+    set_variables,
 )
 from orchestration.checks.changed import run_of_changed
 from orchestration.checks.reference_sample import (
@@ -120,6 +121,7 @@ def _prove_tables_and_sample(
 
 def _run_kept(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> list[Result]:
     chosen = [law for law in invariants() if law.name in names]
+    set_variables(connection)
     errors = create_relations(connection, needed_relations(chosen))
     return [kept_warnings.run_of_all(connection, law, errors) for law in chosen]
 

@@ -184,12 +184,12 @@ def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int, change
     """Copy a sample of the build's raw tables; True if it is the whole CRM."""
     raw = f"{build.raw}.raw_hubspot"
     connection.execute("create or replace temp table sampled (table_name varchar, id varchar)")
+    (run,) = connection.execute(f"select cast(epoch_us(run_ts) as varchar) from {raw}._run").fetchone()
     for table in ("deals", "contacts", *ACTIVITIES, "conversation_threads"):
-        connection.execute(_drawn(raw, table, size))
-        if changed:
-            kind = table.removesuffix("s")
-            where = f"id in (select record_id from {raw}._changed_records where object_type = '{kind}')"
-            connection.execute(_drawn(raw, table, changed, where))
+        kind = table.removesuffix("s")
+        of_changed = f"id in (select record_id from {raw}._changed_records where object_type = '{kind}')"
+        draws = {"true": size} | ({of_changed: changed} if changed else {})
+        connection.execute(_drawn(raw, table, run, draws))
     for relatives in (_MERGED, _DEALS_OF_CONTACTS, _MERGED, _ACTIVITIES_OF_CONTACTS, _THREADS, _COMPANIES):
         connection.execute(relatives.format(raw=raw))
     connection.execute("create or replace temp table sampled as select distinct * from sampled")
@@ -201,7 +201,8 @@ def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int, change
     ).fetchall()
     for (table,) in sorted(tables):
         connection.execute(
-            f"create table raw_hubspot.{table} as select * from {raw}.{table} where {_taken(table)}"
+            f"create table raw_hubspot.{table} as select * from {raw}.{table} "
+            f"where {_by_place(f'{raw}.{table}', _taken(table))}"
         )
     return all(
         connection.execute(f"select count(*) from {raw}.{table}").fetchone()
@@ -210,20 +211,27 @@ def _draw(connection: duckdb.DuckDBPyConnection, build: Build, size: int, change
     )
 
 
-def _drawn(raw: str, table: str, size: int, where: str = "true") -> str:
-    """Insert of records in an order that only run_ts and their id decide."""
-    first = f"""
-        select id, hash(id, (select cast(epoch_us(run_ts) as varchar) from {raw}._run)) as place
-        from {raw}.{table}
-        where {where}
-        order by place, id
-    """
+def _drawn(raw: str, table: str, run: str, draws: Mapping[str, int]) -> str:
+    """Insert of so many records of each predicate, in an order that only the run and their id decide."""
+    most = 1 if table != "contacts" else 10
+    first = " union all ".join(
+        f"""
+        from (
+            select {number} as draw, {size} as size, id, hash(id, {literal(run)}) as place
+            from {raw}.{table}
+            where {where}
+            order by place, id
+            limit {most * size}
+        )
+        """
+        for number, (where, size) in enumerate(draws.items())
+    )
     if table != "contacts":
-        return f"insert into sampled select '{table}', id from ({first} limit {size})"
+        return f"insert into sampled select '{table}', id from ({first})"
     # Associations are many: they are counted of those contacts only that may be drawn.
     return f"""
         insert into sampled
-        with candidates as materialized ({first} limit {10 * size}),
+        with candidates as materialized ({first}),
         ends as (
             select from_id as id from {raw}.associations
             where from_type = 'contact' and from_id in (select id from candidates)
@@ -231,11 +239,12 @@ def _drawn(raw: str, table: str, size: int, where: str = "true") -> str:
             select to_id from {raw}.associations
             where to_type = 'contact' and to_id in (select id from candidates)
         ),
-        skewed as (select id from ends group by id having count(*) > {MAX_ASSOCIATIONS})
+        skewed as (
+            select id from ends group by id having count(*) > {MAX_ASSOCIATIONS}
+        )
         select 'contacts', id from candidates
         where id not in (select id from skewed)
-        order by place, id
-        limit {size}
+        qualify row_number() over (partition by draw order by place, id) <= size
     """
 
 
@@ -295,6 +304,11 @@ _COMPANIES = f"""
     semi join sampled on from_id = sampled.id
     where to_type = 'company'
 """
+
+
+def _by_place(table: str, where: str) -> str:
+    """Predicate of the same few rows of a stored table, by which columns are decoded only where these are."""
+    return where if where in ("true", "false") else f"rowid in (select rowid from {table} where {where})"
 
 
 def _taken(table: str) -> str:
@@ -382,8 +396,9 @@ def _unlike_rows(
     """Rows that only one of two tables has."""
     # Kept, since each is read twice, and the build's table is large.
     for side, table in (("build", built), ("sample", sampled)):
+        rows = _by_place(table, where) if _is_stored(connection, table) else where
         connection.execute(
-            f"create or replace temp table rows_of_{side} as select {columns} from {table} where {where}"
+            f"create or replace temp table rows_of_{side} as select {columns} from {table} where {rows}"
         )
     return [
         {
@@ -393,3 +408,13 @@ def _unlike_rows(
         for side, other in (("build", "sample"), ("sample", "build"))
         for row in fetch(connection, f"from rows_of_{side} except all from rows_of_{other}")
     ]
+
+
+def _is_stored(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether it is no view, whose rows have no places."""
+    database, schema, name = [DATABASE, *table.replace('"', "").split(".")][-3:]
+    (count,) = connection.execute(
+        "select count(*) from duckdb_tables() where (database_name, schema_name, table_name) = ($1, $2, $3)",
+        [database, schema, name],
+    ).fetchone()
+    return count == 1

@@ -3,14 +3,15 @@
 Belongs here: the few relations that invariants about numbers start from, each a select over
 `raw_hubspot` alone, written from `decisions.md` without a look at staging, intermediate or core.
 `run_invariants` creates those that are needed as temporary tables. What a report makes of them
-stands with the report.
+stands with the report. Instant and time zone of the run are variables (`VARIABLES`): as subqueries
+they would be joined to each row of every table.
 """
 
 from __future__ import annotations
 
-RUN_TS = "(select run_ts from raw_hubspot._run)"
+RUN_TS = "getvariable('run_ts')"
 # The instants that a local day belongs to are told by the account's own zone (C3).
-DAY = "cast(timezone((select time_zone from raw_hubspot._run), {instant}) as date)"
+DAY = "cast(timezone(getvariable('time_zone'), {instant}) as date)"
 
 
 def day(instant: str) -> str:
@@ -24,7 +25,7 @@ def in_population(alias: str, created_at: str) -> str:
         {alias}.archived is not true
         and {alias}.hard_deleted_at is null
         and {alias}.merged_into_id is null
-        and coalesce({created_at} < (select run_ts from raw_hubspot._run), true)
+        and coalesce({created_at} < getvariable('run_ts'), true)
     """
 
 
@@ -72,7 +73,7 @@ RELATIONS: dict[str, str] = {
         with first_versions as (
             select object_id, min("timestamp") as first_at
             from raw_hubspot.deal_property_history
-            where "timestamp" < (select run_ts from raw_hubspot._run)
+            where "timestamp" < getvariable('run_ts')
                 and object_id in (
                     select id from raw_hubspot.deals
                     where coalesce(createdate, hs_createdate, created_at) is null
@@ -196,7 +197,7 @@ RELATIONS: dict[str, str] = {
             {day("coalesce(tasks.hs_createdate, tasks.created_at)")} as created_date,
             coalesce(nullif(tasks.hs_task_status, ''), 'NOT_STARTED') as task_status,
             coalesce(
-                tasks.hs_timestamp < (select run_ts from raw_hubspot._run)
+                tasks.hs_timestamp < getvariable('run_ts')
                 and tasks.hs_task_status is distinct from 'COMPLETED',
                 false
             ) as is_overdue,
@@ -251,7 +252,10 @@ RELATIONS: dict[str, str] = {
         first_versions as (
             select object_id, min("timestamp") as first_at
             from raw_hubspot.contact_property_history
-            where "timestamp" < (select run_ts from raw_hubspot._run)
+            where "timestamp" < getvariable('run_ts')
+                and object_id in (
+                    select id from raw_hubspot.contacts where coalesce(createdate, created_at) is null
+                )
             group by object_id
         ),
         contacts as (
@@ -282,7 +286,7 @@ RELATIONS: dict[str, str] = {
         from raw_hubspot.associations
         where from_type = 'deal' and to_type = 'contact'
     """,
-    # Versions of contact properties before the run, with the instant before each (H1, H10).
+    # Versions of contact properties before the run (H1, H10).
     "proof_contact_versions": """
         select
             object_id as contact_id,
@@ -290,10 +294,9 @@ RELATIONS: dict[str, str] = {
             "timestamp" as changed_at,
             nullif(trim(value), '') as value,
             instant_value,
-            lag(instant_value) over in_order as instant_before
+            sequence
         from raw_hubspot.contact_property_history
-        where "timestamp" < (select run_ts from raw_hubspot._run)
-        window in_order as (partition by object_id, name order by "timestamp", sequence)
+        where "timestamp" < getvariable('run_ts')
     """,
     # What a property of a deal was from each instant on: the last version of a timestamp holds (H7),
     # read as numbers and instants where it is one (H10); '' is cleared.
@@ -318,7 +321,7 @@ RELATIONS: dict[str, str] = {
                     else trim(value)
                 end, '') as value
             from raw_hubspot.deal_property_history
-            where "timestamp" < (select run_ts from raw_hubspot._run)
+            where "timestamp" < getvariable('run_ts')
                 and object_id in (select deal_id from proof_deals)
         ) as versions
         group by object_id, name, "timestamp"

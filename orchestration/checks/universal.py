@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from orchestration.checks import Invariant, equal_sums, screened_sums
+from orchestration.checks import Invariant, difference, unequal_sums, weighed, weight
 from orchestration.checks.definitions import Definition, definitions
 from orchestration.checks.universal_functions import function_laws
 
@@ -47,6 +47,11 @@ EACH_ONCE = {
     "reports.rpt_deal_pipeline_waterfall_deals": (
         "rpt_deal_pipeline_waterfall_deals_has_one_row_per_grain_and_no_missing_key"
     ),
+}
+# Columns by which marts name owners, teams and pipelines, and whether a row is an owner's (K14).
+NAMES = {
+    *("owner_id", "owner_name", "team_id", "team_name", "assignee_kind"),
+    *("pipeline_id", "pipeline_label"),
 }
 # Rows that say something without counting: a missing input (K11), a goal of 0 (one row per target, 18a).
 MAY_HAVE_ZEROS = {"rpt_data_quality", "rpt_quota_attainment"}
@@ -108,6 +113,23 @@ def _no_empty_rows(definition: Definition) -> Invariant:
     )
 
 
+def names() -> dict[str, str]:
+    """Per mart the relation `proof_names_<function>`: the names that its rows show of owners, teams and
+    pipelines. Two laws read them, and some marts are large and computed when they are read."""
+    return {
+        _names_of(definition): f"""
+            select distinct {", ".join(column for column in definition.columns if column in NAMES)}
+            from reports.{definition.mart}
+        """
+        for definition in definitions()
+        if "owner_name" in definition.columns
+    }
+
+
+def _names_of(definition: Definition) -> str:
+    return f"proof_names_{definition.function}"
+
+
 def _owner_labels(definition: Definition) -> Invariant:
     # Rows of team goals have a team and no owner (K14).
     of_owners = "assignee_kind = 'owner'" if "assignee_kind" in definition.columns else "true"
@@ -119,7 +141,7 @@ def _owner_labels(definition: Definition) -> Invariant:
         sql=f"""
             with shown as (
                 select distinct owner_id, owner_name, team_id, team_name
-                from reports.{definition.mart}
+                from {_names_of(definition)}
                 where {of_owners}
             )
             select shown.owner_id as id, shown.owner_name, shown.team_id, shown.team_name,
@@ -145,7 +167,7 @@ def _pipeline_labels(definition: Definition) -> Invariant:
         "(Deleted pipeline <id>), or (Unknown) where history has lost it.",
         sql=f"""
             with shown as (
-                select distinct pipeline_id, pipeline_label from reports.{definition.mart}
+                select distinct pipeline_id, pipeline_label from {_names_of(definition)}
             )
             select shown.pipeline_id as id, shown.pipeline_label,
                 expected.pipeline_label as expected_label
@@ -186,15 +208,19 @@ def _missing_inputs(definition: Definition) -> str:
 
 def _records_behind_cells(definition: Definition) -> Invariant:
     """U4, from the drill-down that the YAML gives for each measure."""
-    found = [_cells_unlike_records(definition, ways) for ways in _kinds_of_records(definition)]
+    cells = f"select {', '.join([*definition.grain, *definition.drill_down])} from reports.{definition.mart}"
+    grain = ", ".join(definition.grain)
     return Invariant(
         name=f"{definition.mart}_has_the_records_behind_its_cells",
         report=definition.mart,
         by=KEYED.get(definition.mart, ""),
         words="U4: the records that the drill-down of a cell finds are distinct and as many, or worth "
         "as much, as the cell says.",
-        sql=" union all by name ".join(law["sql"] for law in found),
-        screen=" union all by name ".join(law["screen"] for law in found),
+        sql=" union all by name ".join(
+            unequal_sums(cells, _once_each(definition, ways), by=grain, measures=", ".join(ways))
+            for ways in _kinds_of_records(definition)
+        ),
+        screen=" union all by name ".join(_screens(definition)),
     )
 
 
@@ -225,21 +251,37 @@ def _records(definition: Definition, ways: dict[str, dict]) -> str:
     All of `ways` name the same relation, keys and id.
     """
     (way, *_) = ways.values()
+    return f"{_found(definition, ways, way['id'])} and not exists ({_missing_inputs(definition)})"
+
+
+def _found(definition: Definition, ways: dict[str, dict], record_id: str) -> str:
+    """SQL of the same records, whatever inputs are missing. Those of several ids stand under one of them."""
+    (way, *_) = ways.values()
     keys = ", ".join(f"{way.get('keys', {}).get(column, column)} as {column}" for column in definition.grain)
+    wheres = {measure: f"({way['where']}) and {_is_known(way['id'])}" for measure, way in ways.items()}
     found = ", ".join(
-        f"case when {way['where']} then {way.get('value', 1)} end as {measure}"
-        for measure, way in ways.items()
+        f"case when {where} then {ways[measure].get('value', 1)} end as {measure}"
+        for measure, where in wheres.items()
     )
     # The day of a record that has none is no cell of the mart.
-    present = " and ".join(f"{column} is not null" for column in ("record_id", *definition.dates))
+    present = " and ".join(f"{column} is not null" for column in definition.dates) or "true"
     return f"""
         select * from (
-            select {keys}, {way["id"]} as record_id, {found}
+            select {keys}, {record_id} as record_id, {found}
             from {way["relation"]}
-            where ({definition.population}) and ({" or ".join(f"({way['where']})" for way in ways.values())})
+            where ({definition.population}) and ({" or ".join(dict.fromkeys(wheres.values()))})
         ) as found
-        where {present} and not exists ({_missing_inputs(definition)})
+        where {present}
     """
+
+
+def _is_known(key: str) -> str:
+    """SQL predicate: whether no part of an id is missing. Putting it together would cost more."""
+    return " and ".join(f"{part} is not null" for part in _parts(key))
+
+
+def _parts(key: str) -> list[str]:
+    return [part for part in key.split(" || ") if not part.startswith("'")]
 
 
 def _once_each(definition: Definition, ways: dict[str, dict]) -> str:
@@ -253,23 +295,72 @@ def _once_each(definition: Definition, ways: dict[str, dict]) -> str:
     )
 
 
-def _cells_unlike_records(definition: Definition, ways: dict[str, dict]) -> dict[str, str]:
-    """SQL and screen of the cells in which measures are not what the records behind them add up to."""
+def _screens(definition: Definition) -> Iterator[str]:
+    """Screens of U4, one for all kinds of records that the same relation finds under the same keys."""
+    sources: dict[tuple, list[dict[str, dict]]] = {}
+    for ways in _kinds_of_records(definition):
+        (way, *_) = ways.values()
+        source = (way["relation"], tuple(way.get("keys", {}).items()))
+        sources.setdefault(source, []).append(ways)
+    repeated = REPEATED_IDS.get(definition.mart, set())
+    for kinds in sources.values():
+        counted = [ways for ways in kinds if next(iter(ways.values()))["id"] in repeated]
+        others = [ways for ways in kinds if ways not in counted]
+        for first in counted[:-1]:
+            yield _screen(definition, first, once=set(first))
+        # The last of the kinds that repeat takes those along that do not: they are added up all the same.
+        last = counted[-1] if counted else {}
+        yield _screen(
+            definition, {**last, **{m: way for ways in others for m, way in ways.items()}}, set(last)
+        )
+        yield from (_repeated(definition, ways) for ways in others if not _are_distinct(ways))
+
+
+def _are_distinct(ways: dict[str, dict]) -> bool:
+    """Whether ids of records need not be counted: other laws prove them to stand once, or amounts are all."""
     (way, *_) = ways.values()
-    grain, measures = ", ".join(definition.grain), ", ".join(ways)
-    records = f"({_records(definition, ways)})"
-    cells = f"select {grain}, {measures} from reports.{definition.mart}"
-    law = equal_sums(cells, _once_each(definition, ways), by=grain, measures=measures)
-    if way["id"] in REPEATED_IDS.get(definition.mart, ()):
-        return law
-    as_they_stand = screened_sums(
-        cells, f"select {grain}, {measures} from {records} as records", by=grain, measures=measures
-    )
     tables = re.findall(r"\b(?:core|reports)\.\w+", way["relation"])
-    if all("value" in way for way in ways.values()) or set(tables) <= EACH_ONCE.keys():
-        return law | {"screen": as_they_stand}
-    repeated = f"""
-        select count(*) - count(distinct hash({grain}, record_id)) as repeated
-        from {records} as records
+    return all("value" in way for way in ways.values()) or set(tables) <= EACH_ONCE.keys()
+
+
+def _repeated(definition: Definition, ways: dict[str, dict]) -> str:
+    """SQL of one number: how many records stand in a cell where they stood before."""
+    return f"""
+        select count(*) - count(distinct hash({", ".join(definition.grain)}, record_id)) as repeated
+        from ({_records(definition, ways)}) as records
     """
-    return law | {"screen": f"{as_they_stand} union all by name {repeated}"}
+
+
+def _screen(definition: Definition, ways: dict[str, dict], once: set[str]) -> str:
+    """SQL of one number per measure, 0 where it is what records add up to; those `once` count each id once.
+
+    See `screened_sums`.
+    """
+    grain = ", ".join(definition.grain)
+    # A sum of the weights of those that count is cheaper than one of products.
+    sums = ", ".join(
+        f"sum(weight) filter (where {measure} = 1) as {measure}"
+        if "value" not in way and (measure in once or not once)
+        else f"sum({measure} * cast(weight as decimal(18, 0))) as {measure}"
+        for measure, way in ways.items()
+    )
+    (way, *_) = ways.values()
+    found = _found(definition, ways, f"hash({', '.join(_parts(way['id']))})")
+    records = f"select *, {weight(grain)} as weight from ({found}) as records"
+    if once:
+        each = ", ".join(
+            f"{'max' if measure in once and 'value' not in way else 'sum'}({measure}) as {measure}"
+            for measure, way in ways.items()
+        )
+        records = f"""
+            select any_value(weight) as weight, {each}
+            from ({records}) as weighed_records
+            group by hash({grain}, record_id)
+        """
+    return difference(
+        f"select {weighed(by=grain, measures=', '.join(ways))} from reports.{definition.mart}",
+        # Once, of the sums: DuckDB would join the missing inputs to each record.
+        f"from (select {sums} from ({records}) as records) as sums "
+        f"where not exists ({_missing_inputs(definition)})",
+        measures=ways,
+    )

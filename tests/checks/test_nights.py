@@ -134,6 +134,31 @@ def test_only_changed_records_are_looked_at(plot: Plot):
             assert bites(plot, law, named_tables(PLANTS[law.name]), PLANTS[law.name]) == is_seen
 
 
+def test_a_view_holds_what_the_rows_of_changed_records_give(plot: Plot):
+    """In a build some marts are views; in the plot all are tables."""
+    execute, mart = plot.connection.execute, "reports.rpt_deal_change_history"
+    rows = execute(f"from {mart} where deal_id = 'd3' order by all").fetchall()
+    assert rows
+    execute(f"create table reports.kept as from {mart}")
+    execute(f"drop table {mart}")
+    execute(plot.build.project.nodes["rpt_deal_change_history"].statement)
+    try:
+        with (
+            changed_keys(plot, {"deal": "select 'd3' as deal_id"}),
+            changed.changed_rows(plot.connection, "deal", f"select {all_columns(plot, mart)} from {mart}"),
+        ):
+            assert execute(f"from changed.{mart} order by all").fetchall() == rows
+            assert execute("select distinct deal_id from changed.core.fct_deals").fetchall() == [("d3",)]
+    finally:
+        execute(f"drop view {mart}")
+        execute(f"create table {mart} as from reports.kept")
+        execute("drop table reports.kept")
+
+
+def all_columns(plot: Plot, table: str) -> str:
+    return ", ".join(name for name, *_ in plot.connection.execute(f"describe {table}").fetchall())
+
+
 def test_warnings_of_records_are_those_that_give_the_id_of_the_record():
     """By it their violations are kept (`kept_warnings.py`)."""
     assert (

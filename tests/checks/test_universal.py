@@ -67,6 +67,32 @@ def test_law_is_seen_to_fail(plot: Plot, invariant):
     assert_fails_on_its_plant(plot, invariant, {invariant.name: plant(law, definition)})
 
 
+BEHIND = "has_the_records_behind_its_cells"
+WITH_RECORDS = [
+    DEFINITIONS[law.report]
+    for law in universal_invariants()
+    if law.name == f"{law.report}_{BEHIND}" and f"reports.{law.report}" not in str(DEFINITIONS[law.report])
+]
+
+
+@pytest.mark.parametrize("definition", WITH_RECORDS, ids=lambda definition: definition.mart)
+def test_records_are_held_against_each_measure(plot: Plot, definition):
+    """One pass looks at several measures, and at several kinds of records."""
+    mart, name = f"reports.{definition.mart}", f"{definition.mart}_{BEHIND}"
+    for measure in definition.drill_down:
+        more = f"update {mart} set {measure} = coalesce({measure}, 0) + 1"
+        with plot.planted(f"{more} where rowid = (select max(rowid) from {mart})"):
+            assert not plot.result(name).passed, measure
+
+
+def test_a_mart_without_its_input_has_no_records_behind_its_cells(plot: Plot):
+    definition = DEFINITIONS["rpt_deals_created"]
+    with plot.planted(plant("is_empty_where_an_input_is_missing", definition)):
+        assert not plot.result(f"{definition.mart}_{BEHIND}").passed
+        plot.connection.execute(f"delete from reports.{definition.mart}")
+        assert plot.result(f"{definition.mart}_{BEHIND}").passed
+
+
 def test_every_mart_but_data_quality_has_a_function_that_is_checked_or_a_reason():
     """A new report cannot slip through: it is held to U1 and U2, or stands among the exceptions."""
     names = {law.name for law in universal_invariants()}

@@ -21,9 +21,14 @@ INVARIANTS = [
             from (
                 select contacts.owner_id
                 from proof_contacts as contacts
-                inner join proof_contact_versions as versions using (contact_id)
-                where versions.name = 'hs_latest_sequence_enrolled_date'
-                    and versions.instant_value is not null
+                inner join (
+                    select *, lag(instant_value) over (
+                        partition by contact_id order by changed_at, sequence
+                    ) as instant_before
+                    from proof_contact_versions
+                    where name = 'hs_latest_sequence_enrolled_date'
+                ) as versions using (contact_id)
+                where versions.instant_value is not null
                     and versions.instant_value is distinct from versions.instant_before
                 union all
                 select contacts.owner_id

@@ -26,9 +26,7 @@ INVARIANTS = [
                 or exited_at < entered_at
                 or is_open_visit is distinct from (next_entered_at is null)
                 or is_last_visit is distinct from (next_entered_at is null)
-                or duration_ms <> epoch_ms(coalesce(
-                    exited_at, (select run_ts from raw_hubspot._run)
-                )) - epoch_ms(entered_at)
+                or duration_ms <> epoch_ms(coalesce(exited_at, getvariable('run_ts'))) - epoch_ms(entered_at)
         """,
     ),
     Invariant(
@@ -39,8 +37,7 @@ INVARIANTS = [
             select concat_ws('/', deal_id, visit_number) as id, entered_at, duration_ms
             from core.fct_deal_stage_visits
             where exited_at is null
-                and duration_ms
-                    is distinct from epoch_ms((select run_ts from raw_hubspot._run)) - epoch_ms(entered_at)
+                and duration_ms is distinct from epoch_ms(getvariable('run_ts')) - epoch_ms(entered_at)
         """,
     ),
     Invariant(
@@ -70,8 +67,7 @@ INVARIANTS = [
             from expected
             full join visited using (deal_id)
             where entered_at is distinct from start_at
-                or total_time_ms
-                    <> epoch_ms((select run_ts from raw_hubspot._run)) - epoch_ms(start_at)
+                or total_time_ms <> epoch_ms(getvariable('run_ts')) - epoch_ms(start_at)
         """,
     ),
     Invariant(
@@ -107,13 +103,12 @@ INVARIANTS = [
                     object_id as deal_id,
                     coalesce(nullif(trim(value), ''), 'none') as stage_id,
                     greatest("timestamp", created_at) as entered_at,
-                    greatest(created_at, lead("timestamp", 1, run_ts) over (
+                    greatest(created_at, lead("timestamp", 1, getvariable('run_ts')) over (
                         partition by object_id order by "timestamp", sequence
                     )) as left_at
                 from raw_hubspot.deal_property_history
                 inner join proof_one_pipeline_deals on object_id = deal_id
-                cross join (select run_ts from raw_hubspot._run) as run
-                where name = 'dealstage' and "timestamp" < run_ts
+                where name = 'dealstage' and "timestamp" < getvariable('run_ts')
             )
             select deal_id, stage_id, sum(epoch_ms(left_at) - epoch_ms(entered_at)) as duration_ms
             from versions
@@ -145,7 +140,7 @@ INVARIANTS = [
                     ) as stage_id_before
                 from raw_hubspot.deal_property_history
                 where name = 'dealstage'
-                    and "timestamp" < (select run_ts from raw_hubspot._run)
+                    and "timestamp" < getvariable('run_ts')
                     and object_id in (select deal_id from proof_one_pipeline_deals where not is_early)
             )
             select deal_id, stage_id, count(*) as visit_count
