@@ -143,9 +143,9 @@ class Changes:
                 self._note(table, rows, columns, {})
             return
         before = self._columns(raw)
-        self._find_differences(
-            table, rows, columns, before, in_touched_group(table) if is_partial else "true"
-        )
+        # Only of the rows that are found all columns are read.
+        found = f"rowid in (select rowid from {raw} where {in_touched_group(table)})"
+        self._find_differences(table, rows, columns, before, found if is_partial else "true")
         if deleted_at:
             self._keep_deleted(raw, rows)
         if is_partial:

@@ -31,8 +31,9 @@ _WORTHWHILE = frozenset(
     if name == "associations" or name in KEPT_HISTORIES or (table.is_object and name not in KEPT_SNAPSHOTS)
 )
 """The tables that grow with the account."""
-DELIVERED_TABLES = tuple(
-    f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "touched", "moved")
+DELIVERED_TABLES = (
+    *(f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "touched", "moved")),
+    "unmatched",
 )
 """The temporary tables of this module."""
 
@@ -74,11 +75,19 @@ class DeliveredRows:
         """Create the table `into` of the rows of changed groups, with their numbers; False where reading
         all of them is better."""
         now, moved = f"hashes_{self.table.name}", f"moved_{self.table.name}"
+        # The join carries numbers only: what else is wanted of the few rows that are left is looked up.
+        self._execute(
+            f"create or replace temp table unmatched as select n.number as come, k.number as gone "
+            f"from (select rowid as number, row_hash from {now}) as n "
+            f"full join (select rowid as number, row_hash from {self._known}) as k "
+            f"on n.row_hash = k.row_hash where n.number is null or k.number is null"
+        )
         self._execute(
             f"create or replace temp table {moved} as "
-            f"select coalesce(n.row_hash, k.row_hash) as row_hash, coalesce(n.group_hash, k.group_hash) "
-            f"as group_hash, k.row_hash is null as has_come from {now} as n full join {self._known} as k "
-            f"on n.row_hash = k.row_hash where n.row_hash is null or k.row_hash is null"
+            f"select row_hash, group_hash, true as has_come from {now} "
+            f"where rowid in (select come from unmatched) union all "
+            f"select row_hash, group_hash, false from {self._known} "
+            f"where rowid in (select gone from unmatched)"
         )
         (count, total), (known, known_total), (come, come_total), (gone, gone_total) = (
             self._execute(f"select count(*), coalesce(sum(row_hash), 0) from {rows}").fetchone()
@@ -95,10 +104,11 @@ class DeliveredRows:
         self._execute(
             f"create or replace temp table {touched(self.table)} as select distinct group_hash from {moved}"
         )
-        number = "" if self.is_numbered else f"rowid as {ROW_NUMBER}, "
+        number, counted = ("", ROW_NUMBER) if self.is_numbered else (f"rowid as {ROW_NUMBER}, ", "rowid")
+        # Hashes were taken in the order of the rows, and rows are cheaper found by number than by hash.
         self._execute(
-            f"create or replace temp table {into} as select {number}* from offered "
-            f"where {self._group} in (from {touched(self.table)})"
+            f"create or replace temp table {into} as select {number}* from offered where {counted} in ("
+            f"select rowid from {now} where group_hash in (from {touched(self.table)}))"
         )
         return True
 
