@@ -31,9 +31,8 @@ _WORTHWHILE = frozenset(
     if name == "associations" or name in KEPT_HISTORIES or (table.is_object and name not in KEPT_SNAPSHOTS)
 )
 """The tables that grow with the account."""
-DELIVERED_TABLES = (
-    *(f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "touched", "moved")),
-    "unmatched",
+DELIVERED_TABLES = tuple(
+    f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "unmatched", "touched", "moved")
 )
 """The temporary tables of this module."""
 
@@ -74,10 +73,11 @@ class DeliveredRows:
     def find_changed(self, into: str) -> bool:
         """Create the table `into` of the rows of changed groups, with their numbers; False where reading
         all of them is better."""
-        now, moved = f"hashes_{self.table.name}", f"moved_{self.table.name}"
+        name = self.table.name
+        now, unmatched, moved = f"hashes_{name}", f"unmatched_{name}", f"moved_{name}"
         # The join carries numbers only: what else is wanted of the few rows that are left is looked up.
         self._execute(
-            f"create or replace temp table unmatched as select n.number as come, k.number as gone "
+            f"create or replace temp table {unmatched} as select n.number as come, k.number as gone "
             f"from (select rowid as number, row_hash from {now}) as n "
             f"full join (select rowid as number, row_hash from {self._known}) as k "
             f"on n.row_hash = k.row_hash where n.number is null or k.number is null"
@@ -85,9 +85,9 @@ class DeliveredRows:
         self._execute(
             f"create or replace temp table {moved} as "
             f"select row_hash, group_hash, true as has_come from {now} "
-            f"where rowid in (select come from unmatched) union all "
+            f"where rowid in (select come from {unmatched}) union all "
             f"select row_hash, group_hash, false from {self._known} "
-            f"where rowid in (select gone from unmatched)"
+            f"where rowid in (select gone from {unmatched})"
         )
         (count, total), (known, known_total), (come, come_total), (gone, gone_total) = (
             self._execute(f"select count(*), coalesce(sum(row_hash), 0) from {rows}").fetchone()
@@ -96,7 +96,7 @@ class DeliveredRows:
         # Else a row comes more often than it did, or less often.
         is_accounted_for = (count, total) == (known + come - gone, known_total + come_total - gone_total)
         (numbers,) = self._execute(
-            f"select coalesce(max(rowid) + 1, 0) from raw_hubspot.{self.table.name}"
+            f"select coalesce(max(rowid) + 1, 0) from raw_hubspot.{name}"
         ).fetchone()
         is_fragmented = self.table.name not in KEPT_HISTORIES and numbers > (1 + MOST_CHANGED) * known
         if not is_accounted_for or is_fragmented or come + gone > MOST_CHANGED * known:
