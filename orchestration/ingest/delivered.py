@@ -21,7 +21,7 @@ import duckdb
 
 from orchestration.ingest.contract import KEPT_HISTORIES, KEPT_SNAPSHOTS, TABLES, TEXT, Table
 from orchestration.ingest.delivery import ROW_NUMBER
-from orchestration.ingest.values import quoted, typed
+from orchestration.ingest.values import literal, quoted, typed
 
 MOST_CHANGED = 0.2
 """The share of changed rows from which reading and writing a table anew costs less."""
@@ -35,6 +35,8 @@ DELIVERED_TABLES = tuple(
     f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "unmatched", "touched", "moved")
 )
 """The temporary tables of this module."""
+_ORDER_HASH = "sum(hash(row_hash, rowid))"
+"""Over the hashes of a table's rows: differs with the rows and with their order."""
 
 
 class DeliveredRows:
@@ -58,15 +60,18 @@ class DeliveredRows:
         self._known = f"delivered.{table.name}"
         compared = [name for name in columns if name not in (ROW_NUMBER, sources.get("_loaded_at"))]
         self._row = f"hash({', '.join(map(quoted, compared))})"
-        self._group = _group_hash(
+        self._key = _key_hash(
             typed(quoted(sources[column]), columns[sources[column]], TEXT) for column in group_key(table)
         )
+        self.only_adds = False
+        """Whether, of a table that is no object and no history, groups have come and nothing else: no row of
+        the raw table is in a changed group."""
 
     def take_hashes(self) -> int:
         """Hash all rows of `offered`; returns how many there are."""
         self._execute(
             f"create or replace temp table hashes_{self.table.name} as "
-            f"select {self._row} as row_hash, {self._group} as group_hash from offered"
+            f"select {self._row} as row_hash, {_group_hash(self._key)} as group_hash from offered"
         )
         return self._execute(f"select count(*) from hashes_{self.table.name}").fetchone()[0]
 
@@ -75,13 +80,20 @@ class DeliveredRows:
         all of them is better."""
         name = self.table.name
         now, unmatched, moved = f"hashes_{name}", f"unmatched_{name}", f"moved_{name}"
-        # The join carries numbers only: what else is wanted of the few rows that are left is looked up.
-        self._execute(
-            f"create or replace temp table {unmatched} as select n.number as come, k.number as gone "
-            f"from (select rowid as number, row_hash from {now}) as n "
-            f"full join (select rowid as number, row_hash from {self._known}) as k "
-            f"on n.row_hash = k.row_hash where n.number is null or k.number is null"
-        )
+        if self._has_grown():
+            self._execute(
+                f"create or replace temp table {unmatched} as "
+                f"select rowid as come, cast(null as bigint) as gone from {now} "
+                f"where rowid >= (select count(*) from {self._known})"
+            )
+        else:
+            # The join carries numbers only: what else is wanted of the few rows that are left is looked up.
+            self._execute(
+                f"create or replace temp table {unmatched} as select n.number as come, k.number as gone "
+                f"from (select rowid as number, row_hash from {now}) as n "
+                f"full join (select rowid as number, row_hash from {self._known}) as k "
+                f"on n.row_hash = k.row_hash where n.number is null or k.number is null"
+            )
         self._execute(
             f"create or replace temp table {moved} as "
             f"select row_hash, group_hash, true as has_come from {now} "
@@ -95,9 +107,7 @@ class DeliveredRows:
         )
         # Else a row comes more often than it did, or less often.
         is_accounted_for = (count, total) == (known + come - gone, known_total + come_total - gone_total)
-        (numbers,) = self._execute(
-            f"select coalesce(max(rowid) + 1, 0) from raw_hubspot.{name}"
-        ).fetchone()
+        (numbers,) = self._execute(f"select coalesce(max(rowid) + 1, 0) from raw_hubspot.{name}").fetchone()
         is_fragmented = self.table.name not in KEPT_HISTORIES and numbers > (1 + MOST_CHANGED) * known
         if not is_accounted_for or is_fragmented or come + gone > MOST_CHANGED * known:
             return False
@@ -110,7 +120,30 @@ class DeliveredRows:
             f"create or replace temp table {into} as select {number}* from offered where {counted} in ("
             f"select rowid from {now} where group_hash in (from {touched(self.table)}))"
         )
+        if not (gone or self.table.is_object or self.table.history_of):
+            self.only_adds = self._leave_out_others(into, f"{ROW_NUMBER} in (select come from {unmatched})")
         return True
+
+    def _has_grown(self) -> bool:
+        """Whether the rows of the time before come first, in the same order, as in a file that is added to:
+        then no row needs to be looked for."""
+        (is_same,) = self._execute(
+            f"select ({_ORDER_HASH}) = (select order_hash from delivered.tables "
+            f"where table_name = {literal(self.table.name)}) "
+            f"from hashes_{self.table.name} where rowid < (select count(*) from {self._known})"
+        ).fetchone()
+        return bool(is_same)
+
+    def _leave_out_others(self, into: str, has_come: str) -> bool:
+        """Take the rows that were there before out again where none of them is in a group of those that have
+        come, but was only taken for one; False, and all stay, where any is."""
+        (kin,) = self._execute(
+            f"select count(*) from {into} where not {has_come} "
+            f"and {self._key} in (select {self._key} from {into} where {has_come})"
+        ).fetchone()
+        if not kin:
+            self._execute(f"delete from {into} where not {has_come}")
+        return not kin
 
     def _execute(self, sql: str):
         return self.connection.execute(sql)
@@ -130,7 +163,7 @@ def group_key(table: Table) -> tuple[str, ...]:
 
 def in_touched_group(table: Table) -> str:
     """Whether a row of the raw table belongs to a changed group, in SQL."""
-    return f"{_group_hash(map(quoted, group_key(table)))} in (from {touched(table)})"
+    return f"{_group_hash(_key_hash(map(quoted, group_key(table))))} in (from {touched(table)})"
 
 
 def is_worthwhile(table: Table) -> bool:
@@ -155,6 +188,7 @@ def keep_hashes(
         "create table if not exists delivered.tables "
         "(table_name varchar, mark varchar, says_deletions boolean)"
     )
+    connection.execute("alter table delivered.tables add column if not exists order_hash hugeint")
     before = {name for (name,) in connection.execute("select table_name from delivered.tables").fetchall()}
     for name in before - clean.keys() - set(unchanged):
         connection.execute(f"drop table delivered.{name}")
@@ -170,8 +204,16 @@ def keep_hashes(
         "delete from delivered.tables where not list_contains($1, table_name)", [sorted(unchanged)]
     )
     for name, mark in clean.items():
-        connection.execute("insert into delivered.tables values ($1, $2, $3)", [name, mark, says_deletions])
+        connection.execute(
+            f"insert into delivered.tables by name select $1 as table_name, $2 as mark, "
+            f"$3 as says_deletions, {_ORDER_HASH} as order_hash from hashes_{name}",
+            [name, mark, says_deletions],
+        )
 
 
-def _group_hash(columns: Iterable[str]) -> str:
-    return f"cast(hash({', '.join(columns)}) & 4294967295 as uinteger)"
+def _key_hash(columns: Iterable[str]) -> str:
+    return f"hash({', '.join(columns)})"
+
+
+def _group_hash(key_hash: str) -> str:
+    return f"cast({key_hash} & 4294967295 as uinteger)"
