@@ -324,10 +324,18 @@ class KeptHistory:
         self.connection.execute(
             f"""
             insert into history.history_gaps by name
-            -- Most properties have few versions: counting their hashes tells which need a closer look.
-            with long_properties as (
+            -- Most objects and properties have few versions: counting hashes tells which need a closer look.
+            with long_objects as (
+                select hash(object_id) as object
+                from {fresh}
+                group by object
+                having count(*) >= {VERSION_CAP[table.history_of]}
+            ),
+
+            long_properties as (
                 select hash(object_id, name) as property
                 from {fresh}
+                where hash(object_id) in (select object from long_objects)
                 group by property
                 having count(*) >= {VERSION_CAP[table.history_of]}
             ),
