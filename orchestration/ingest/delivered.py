@@ -10,6 +10,8 @@ history, those of one key elsewhere. A group of which the same rows come again y
 left out where that is certain: the load before turned nothing away of the table, the columns and the code
 are the same, nobody was ever forgotten, and kept history is in step. A changed row goes unseen once in 2^64
 changes and known rows; groups are told apart by 32 bits, and one that is taken for another is read in vain.
+Of the table as a whole one hash tells its rows in their order: a delivery that begins with the same ones has
+only grown, and none of them needs to be looked for.
 """
 
 from __future__ import annotations
