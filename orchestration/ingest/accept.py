@@ -71,6 +71,8 @@ class Accepted:
     """Of a table whose rows are kept as delivered (`delivered.py`): the mark of its columns."""
     is_partial: bool = False
     """Whether only the rows of changed groups were read; the raw table has the others as they are."""
+    only_adds: bool = False
+    """Whether, moreover, the raw table has no row of these groups (`delivered.py`)."""
 
     @property
     def relation(self) -> str:
@@ -206,6 +208,7 @@ class _Acceptance:
             self.remove_rows_turned_away()
         self.result.offered = count
         self.result.is_partial = True
+        self.result.only_adds = rows.only_adds
         return True
 
     def has_other_raw_columns(self) -> bool:

@@ -124,11 +124,13 @@ class Changes:
         *,
         deleted_at: str | None = None,
         is_partial: bool = False,
+        only_adds: bool = False,
     ) -> None:
         """Make a raw table hold the rows of a temporary table, each column by its expression.
 
         With `deleted_at`, an instant in SQL, records that are not among the rows stay, as deleted then. With
-        `is_partial` these are the rows of touched groups (`delivered.py`), and those of others stay.
+        `is_partial` these are the rows of touched groups (`delivered.py`), and those of others stay; with
+        `only_adds` the raw table has none of these groups.
         """
         raw = f"raw_hubspot.{table.name}"
         listed = ", ".join(f"{value} as {quoted(column)}" for column, value in columns.items())
@@ -143,9 +145,10 @@ class Changes:
                 self._note(table, rows, columns, {})
             return
         before = self._columns(raw)
-        self._find_differences(
-            table, rows, columns, before, in_touched_group(table) if is_partial else "true"
-        )
+        # Only of the rows that are found all columns are read.
+        found = f"rowid in (select rowid from {raw} where {in_touched_group(table)})"
+        looked_at = "false" if only_adds else found if is_partial else "true"
+        self._find_differences(table, rows, columns, before, looked_at)
         if deleted_at:
             self._keep_deleted(raw, rows)
         if is_partial:

@@ -10,6 +10,8 @@ history, those of one key elsewhere. A group of which the same rows come again y
 left out where that is certain: the load before turned nothing away of the table, the columns and the code
 are the same, nobody was ever forgotten, and kept history is in step. A changed row goes unseen once in 2^64
 changes and known rows; groups are told apart by 32 bits, and one that is taken for another is read in vain.
+Of the table as a whole one hash tells its rows in their order: a delivery that begins with the same ones has
+only grown, and none of them needs to be looked for.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import duckdb
 
 from orchestration.ingest.contract import KEPT_HISTORIES, KEPT_SNAPSHOTS, TABLES, TEXT, Table
 from orchestration.ingest.delivery import ROW_NUMBER
-from orchestration.ingest.values import quoted, typed
+from orchestration.ingest.values import literal, quoted, typed
 
 MOST_CHANGED = 0.2
 """The share of changed rows from which reading and writing a table anew costs less."""
@@ -32,9 +34,11 @@ _WORTHWHILE = frozenset(
 )
 """The tables that grow with the account."""
 DELIVERED_TABLES = tuple(
-    f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "touched", "moved")
+    f"{kind}_{name}" for name in sorted(_WORTHWHILE) for kind in ("hashes", "unmatched", "touched", "moved")
 )
 """The temporary tables of this module."""
+_ORDER_HASH = "sum(hash(row_hash, rowid))"
+"""Over the hashes of a table's rows: differs with the rows and with their order."""
 
 
 class DeliveredRows:
@@ -58,27 +62,46 @@ class DeliveredRows:
         self._known = f"delivered.{table.name}"
         compared = [name for name in columns if name not in (ROW_NUMBER, sources.get("_loaded_at"))]
         self._row = f"hash({', '.join(map(quoted, compared))})"
-        self._group = _group_hash(
+        self._key = _key_hash(
             typed(quoted(sources[column]), columns[sources[column]], TEXT) for column in group_key(table)
         )
+        self.only_adds = False
+        """Whether, of a table that is no object and no history, groups have come and nothing else: no row of
+        the raw table is in a changed group."""
 
     def take_hashes(self) -> int:
         """Hash all rows of `offered`; returns how many there are."""
         self._execute(
             f"create or replace temp table hashes_{self.table.name} as "
-            f"select {self._row} as row_hash, {self._group} as group_hash from offered"
+            f"select {self._row} as row_hash, {_group_hash(self._key)} as group_hash from offered"
         )
         return self._execute(f"select count(*) from hashes_{self.table.name}").fetchone()[0]
 
     def find_changed(self, into: str) -> bool:
         """Create the table `into` of the rows of changed groups, with their numbers; False where reading
         all of them is better."""
-        now, moved = f"hashes_{self.table.name}", f"moved_{self.table.name}"
+        name = self.table.name
+        now, unmatched, moved = f"hashes_{name}", f"unmatched_{name}", f"moved_{name}"
+        if self._has_grown():
+            self._execute(
+                f"create or replace temp table {unmatched} as "
+                f"select rowid as come, cast(null as bigint) as gone from {now} "
+                f"where rowid >= (select count(*) from {self._known})"
+            )
+        else:
+            # The join carries numbers only: what else is wanted of the few rows that are left is looked up.
+            self._execute(
+                f"create or replace temp table {unmatched} as select n.number as come, k.number as gone "
+                f"from (select rowid as number, row_hash from {now}) as n "
+                f"full join (select rowid as number, row_hash from {self._known}) as k "
+                f"on n.row_hash = k.row_hash where n.number is null or k.number is null"
+            )
         self._execute(
             f"create or replace temp table {moved} as "
-            f"select coalesce(n.row_hash, k.row_hash) as row_hash, coalesce(n.group_hash, k.group_hash) "
-            f"as group_hash, k.row_hash is null as has_come from {now} as n full join {self._known} as k "
-            f"on n.row_hash = k.row_hash where n.row_hash is null or k.row_hash is null"
+            f"select row_hash, group_hash, true as has_come from {now} "
+            f"where rowid in (select come from {unmatched}) union all "
+            f"select row_hash, group_hash, false from {self._known} "
+            f"where rowid in (select gone from {unmatched})"
         )
         (count, total), (known, known_total), (come, come_total), (gone, gone_total) = (
             self._execute(f"select count(*), coalesce(sum(row_hash), 0) from {rows}").fetchone()
@@ -86,21 +109,43 @@ class DeliveredRows:
         )
         # Else a row comes more often than it did, or less often.
         is_accounted_for = (count, total) == (known + come - gone, known_total + come_total - gone_total)
-        (numbers,) = self._execute(
-            f"select coalesce(max(rowid) + 1, 0) from raw_hubspot.{self.table.name}"
-        ).fetchone()
+        (numbers,) = self._execute(f"select coalesce(max(rowid) + 1, 0) from raw_hubspot.{name}").fetchone()
         is_fragmented = self.table.name not in KEPT_HISTORIES and numbers > (1 + MOST_CHANGED) * known
         if not is_accounted_for or is_fragmented or come + gone > MOST_CHANGED * known:
             return False
         self._execute(
             f"create or replace temp table {touched(self.table)} as select distinct group_hash from {moved}"
         )
-        number = "" if self.is_numbered else f"rowid as {ROW_NUMBER}, "
+        number, counted = ("", ROW_NUMBER) if self.is_numbered else (f"rowid as {ROW_NUMBER}, ", "rowid")
+        # Hashes were taken in the order of the rows, and rows are cheaper found by number than by hash.
         self._execute(
-            f"create or replace temp table {into} as select {number}* from offered "
-            f"where {self._group} in (from {touched(self.table)})"
+            f"create or replace temp table {into} as select {number}* from offered where {counted} in ("
+            f"select rowid from {now} where group_hash in (from {touched(self.table)}))"
         )
+        if not (gone or self.table.is_object or self.table.history_of):
+            self.only_adds = self._leave_out_others(into, f"{ROW_NUMBER} in (select come from {unmatched})")
         return True
+
+    def _has_grown(self) -> bool:
+        """Whether the rows of the time before come first, in the same order, as in a file that is added to:
+        then no row needs to be looked for."""
+        (is_same,) = self._execute(
+            f"select ({_ORDER_HASH}) = (select order_hash from delivered.tables "
+            f"where table_name = {literal(self.table.name)}) "
+            f"from hashes_{self.table.name} where rowid < (select count(*) from {self._known})"
+        ).fetchone()
+        return bool(is_same)
+
+    def _leave_out_others(self, into: str, has_come: str) -> bool:
+        """Take the rows that were there before out again where none of them is in a group of those that have
+        come, but was only taken for one; False, and all stay, where any is."""
+        (kin,) = self._execute(
+            f"select count(*) from {into} where not {has_come} "
+            f"and {self._key} in (select {self._key} from {into} where {has_come})"
+        ).fetchone()
+        if not kin:
+            self._execute(f"delete from {into} where not {has_come}")
+        return not kin
 
     def _execute(self, sql: str):
         return self.connection.execute(sql)
@@ -120,7 +165,7 @@ def group_key(table: Table) -> tuple[str, ...]:
 
 def in_touched_group(table: Table) -> str:
     """Whether a row of the raw table belongs to a changed group, in SQL."""
-    return f"{_group_hash(map(quoted, group_key(table)))} in (from {touched(table)})"
+    return f"{_group_hash(_key_hash(map(quoted, group_key(table))))} in (from {touched(table)})"
 
 
 def is_worthwhile(table: Table) -> bool:
@@ -145,6 +190,7 @@ def keep_hashes(
         "create table if not exists delivered.tables "
         "(table_name varchar, mark varchar, says_deletions boolean)"
     )
+    connection.execute("alter table delivered.tables add column if not exists order_hash hugeint")
     before = {name for (name,) in connection.execute("select table_name from delivered.tables").fetchall()}
     for name in before - clean.keys() - set(unchanged):
         connection.execute(f"drop table delivered.{name}")
@@ -160,8 +206,16 @@ def keep_hashes(
         "delete from delivered.tables where not list_contains($1, table_name)", [sorted(unchanged)]
     )
     for name, mark in clean.items():
-        connection.execute("insert into delivered.tables values ($1, $2, $3)", [name, mark, says_deletions])
+        connection.execute(
+            f"insert into delivered.tables by name select $1 as table_name, $2 as mark, "
+            f"$3 as says_deletions, {_ORDER_HASH} as order_hash from hashes_{name}",
+            [name, mark, says_deletions],
+        )
 
 
-def _group_hash(columns: Iterable[str]) -> str:
-    return f"cast(hash({', '.join(columns)}) & 4294967295 as uinteger)"
+def _key_hash(columns: Iterable[str]) -> str:
+    return f"hash({', '.join(columns)})"
+
+
+def _group_hash(key_hash: str) -> str:
+    return f"cast({key_hash} & 4294967295 as uinteger)"

@@ -257,7 +257,7 @@ class KeptHistory:
         known, _ = self.version_mark(table)
         if known:
             fresh = fresh_versions(table)
-            self._find_unknown_versions(kept, accepted.relation, fresh)
+            self._find_unknown_versions(kept, accepted, fresh)
         if accepted.loaded >= VERSION_CAP[table.history_of]:
             self._add_gaps(table, kept, accepted.relation, fresh)
         columns = version_columns(now)
@@ -268,23 +268,29 @@ class KeptHistory:
         )
         return fresh
 
-    def _find_unknown_versions(self, kept: str, accepted: str, fresh: str) -> None:
+    def _find_unknown_versions(self, kept: str, accepted: Accepted, fresh: str) -> None:
         """What is not known; at an instant with known versions, later than these.
 
         Known and accepted versions are compared by two hashes of 64 bits, one of the property and one of
         the version (as in `changes.py`).
         """
+        # Of some objects' versions there are few, and many to find them among.
+        found = "materialized" if accepted.is_partial else "not materialized"
         self.connection.execute(
             f"""
             create or replace temp table {fresh} as
-            with unknown as (
+            with kept as {found} (
+                select object_id, name, timestamp, value, sequence from ({kept})
+            ),
+
+            unknown as (
                 select a.*
-                from {accepted} as a
+                from {accepted.relation} as a
                 anti join (
                     select
                         hash(object_id, name) as property,
                         hash(timestamp, coalesce(value, '')) as version
-                    from ({kept})
+                    from kept
                 ) as k
                     on
                         hash(a.object_id, a.name) = k.property
@@ -293,7 +299,7 @@ class KeptHistory:
 
             taken as (
                 select k.object_id, k.name, k.timestamp, max(k.sequence) as last_sequence
-                from ({kept}) as k
+                from kept as k
                 semi join unknown using (object_id, name, timestamp)
                 group by k.object_id, k.name, k.timestamp
             )
@@ -318,10 +324,18 @@ class KeptHistory:
         self.connection.execute(
             f"""
             insert into history.history_gaps by name
-            -- Most properties have few versions: counting their hashes tells which need a closer look.
-            with long_properties as (
+            -- Most objects and properties have few versions: counting hashes tells which need a closer look.
+            with long_objects as (
+                select hash(object_id) as object
+                from {fresh}
+                group by object
+                having count(*) >= {VERSION_CAP[table.history_of]}
+            ),
+
+            long_properties as (
                 select hash(object_id, name) as property
                 from {fresh}
+                where hash(object_id) in (select object from long_objects)
                 group by property
                 having count(*) >= {VERSION_CAP[table.history_of]}
             ),

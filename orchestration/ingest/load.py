@@ -474,6 +474,7 @@ class _LoadStep:
                     self.delivered_columns(table),
                     deleted_at=instant(self.now) if complete else None,
                     is_partial=self.accepted[name].is_partial,
+                    only_adds=self.accepted[name].only_adds,
                 )
             elif name == "call_dispositions":
                 changes.replace_by_query(name, self.default_call_dispositions())
