@@ -121,8 +121,7 @@ class SparkSession:
 
         Raises SparkError if Spark refuses it, has ended or was not done by then.
         """
-        with suppress(BrokenPipeError):  # it has ended then
-            print(json.dumps([statement, seconds]), file=self._process.stdin, flush=True)
+        _tell(self._process, [statement, seconds])
         line = self._process.stdout.readline()
         if not line:
             raise SparkError(f"Spark has ended. {_last_words(self._settings)}")
@@ -142,8 +141,15 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
         _knock(*_address(settings.spark_url))
     else:
         _wait_for(settings.spark_dir / "metastore")
+    is_thrift = (settings.spark_url or "").startswith("thrift:")
     with _program(settings, str(_WORKER)) as process:
+        _tell(process, list(_address(settings.spark_url)) if is_thrift else None)
         yield SparkSession(process, settings)
+
+
+def _tell(process: subprocess.Popen, what: Any) -> None:
+    with suppress(BrokenPipeError):  # it has ended then, which its answer tells
+        print(json.dumps(what), file=process.stdin, flush=True)
 
 
 def _knock(host: str, port: int) -> None:

@@ -1,10 +1,11 @@
 """One Spark session for many statements: each a line of JSON in, its answer a line of JSON out.
 
-A line in is the statement, and the seconds after which it is given up (null: never).
+The first line in is the host and port of a Thrift server, or null. Each further one is a statement, and the
+seconds after which it is given up (null: never).
 
-Runs in .venv-spark, started by `spark_process.py` in an environment that says where Spark is, as dbt has it
-too. Belongs here: a session, a client of Spark Connect or of a Thrift server, each as something that runs
-statements; and values as JSON. Nothing of the project can be imported here.
+Runs in .venv-spark, started by `spark_process.py`, in an environment by which Spark's own client finds a
+server of Spark Connect. Belongs here: a session, a client of Spark Connect or of a Thrift server, each as
+something that runs statements; and values as JSON. Nothing of the project can be imported here.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ def main() -> None:
     os.dup2(2, 1)
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read, args=[lines], daemon=True).start()
-    run = None
+    thrift_server, run = json.loads(lines.get() or "null"), None
     while line := lines.get():
         try:
-            run = run or _connect()
+            run = run or (_by_thrift(*thrift_server) if thrift_server else _by_session())
             columns, rows = run(*json.loads(line))
             answer = {"columns": columns, "rows": [list(row) for row in rows]}
         except Exception as error:
@@ -52,14 +53,6 @@ def _read(lines: queue.Queue[str | None]) -> None:
     lines.put(None)
     time.sleep(_GRACE)
     os._exit(1)
-
-
-def _connect() -> Run:
-    if os.environ.get("SALES_REPORTS_DBT_SPARK_METHOD") == "thrift":
-        return _by_thrift(
-            os.environ["SALES_REPORTS_DBT_SPARK_HOST"], int(os.environ["SALES_REPORTS_DBT_SPARK_PORT"])
-        )
-    return _by_session()
 
 
 # --- a session of this process or of Spark Connect --------------------------------------------------

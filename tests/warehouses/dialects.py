@@ -36,8 +36,8 @@ def words(text: str) -> frozenset[str]:
 
 
 COMMON_FUNCTIONS = words("""
-    abs cast coalesce count extract floor greatest lag last_value lead least length lower max max_by min
-    mod nullif regexp_replace round row_number split substr sum translate trim upper
+    abs cast coalesce count dense_rank extract floor greatest lag last_value lead least length lower max
+    max_by min mod nullif regexp_replace round row_number split substr sum translate trim upper
 """)
 COMMON_TYPES = frozenset(("bigint", "integer", "date", "timestamp"))
 COMMON_RESERVED = words("""
