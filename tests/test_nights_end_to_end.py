@@ -99,16 +99,42 @@ def test_rules_of_a_night_see_what_is_wrong_with_a_changed_record(nights, folder
             build.execute("insert into intermediate.int_deals_changed (deal_id) values (?)", [deal])
         build.execute("insert into core.fct_deal_states from core.fct_deal_states where deal_id = ?", [deal])
     rules = ["fct_deal_states_keeps_its_rules", "fct_deal_states_are_disjoint_and_without_gaps"]
+    names = [rules[1], "one_row_per_deal_and_stretch"]
+    assert are_broken(settings, rules, names, only_changes=True) == is_listed
+    assert are_broken(settings, rules, names, only_changes=False)
 
-    def broken(only_changes: bool) -> bool:
-        build = Build(settings, ["--select", *rules], only_changes=only_changes)
-        try:
-            with patch.dict(os.environ):
-                set_tool_environment(settings)
-                list(build.events())
-        except DbtError as error:
-            return all(words in str(error) for words in (rules[1], "one_row_per_deal_and_stretch"))
-        return False
 
-    assert broken(only_changes=True) == is_listed
-    assert broken(only_changes=False)
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_rules_of_a_night_see_a_raw_row_that_is_there_twice(nights, folder, is_listed):
+    """Where the load lists a record that it is about."""
+    settings = Settings(data_dir=folder / "data", source="files", files_dir=folder / "files")
+    shutil.copyfile(current_build(settings), settings.marts_path)
+    with closing(open_build(settings.build_path)) as build:
+        listed = []
+        for table, kind, record, where in (
+            ("deal_property_history", "'deal'", "object_id", "true"),
+            ("associations", "to_type", "to_id", "'contact' in (from_type, to_type)"),
+        ):
+            first = f"from raw_hubspot.{table} where {where} order by all limit 1"
+            build.execute(f"create or replace temp table first as {first}")
+            listed += build.execute(f"select {kind}, {record} from first").fetchall()
+            build.execute(f"insert into raw_hubspot.{table} from first")
+        build.execute("delete from raw_hubspot._changed_records")
+        if is_listed:
+            build.executemany("insert into raw_hubspot._changed_records values (?, ?, false, false)", listed)
+    tables = ["stg_hubspot__deal_property_history", "stg_hubspot__associations"]
+    rules, names = ([f"{table}_{end}" for table in tables] for end in ("keeps_its_rules", "grain_is_unique"))
+    assert are_broken(settings, rules, names, only_changes=True) == is_listed
+    assert are_broken(settings, rules, names, only_changes=False)
+
+
+def are_broken(settings: Settings, rules: list[str], names: list[str], *, only_changes: bool) -> bool:
+    """Whether a night's tests, or a whole build's, fail and name all of these."""
+    build = Build(settings, ["--select", *rules], only_changes=only_changes)
+    try:
+        with patch.dict(os.environ):
+            set_tool_environment(settings)
+            list(build.events())
+    except DbtError as error:
+        return all(name in str(error) for name in names)
+    return False
