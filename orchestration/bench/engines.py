@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,13 +44,14 @@ def main() -> int:
             print(generated.words, file=sys.stderr)
             return 1
         for name, environment in _variants(arguments.engines):
-            phase = run_phase(name, "engine", work, data=f"data {name}", environment=environment)
+            data = re.sub(r"\W+", "_", f"data {name}")
+            phase = run_phase(name, "engine", work, data=data, environment=environment)
             found.setdefault(deals, {})[name] = phase
             print(f"{deals:>10,} deals  {name:<16} {_line(phase)}", flush=True)
             if not phase.succeeded:
                 print(phase.words, file=sys.stderr)
             _write(folder, found)
-            shutil.rmtree(work / f"data {name}", ignore_errors=True)
+            shutil.rmtree(work / data, ignore_errors=True)
         shutil.rmtree(work)
     print("\n".join(markdown(found)))
     print(f"Written to {folder / JSON_FILE} and {folder / MARKDOWN_FILE}")
