@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from orchestration.checks import core
-from orchestration.ingest import load as load_module
 from orchestration.ingest.contract import DEFAULT_CALL_DISPOSITIONS, KEPT_HISTORIES, TABLES
 from orchestration.ingest.delivery import LoadError
+from orchestration.ingest.raw_hubspot import RawTables
 from orchestration.ingest.values import SQL_TYPES
 from orchestration.settings import PROJECT_ROOT
 from tests.loading import DAY_1, DataFolder, at, crm, deal, stage, version
@@ -484,7 +484,7 @@ def test_a_failure_half_way_leaves_the_old_tables(folder, monkeypatch):
     def fail(*_) -> None:
         raise duckdb.IOException("No space left on device")
 
-    monkeypatch.setattr(load_module._LoadStep, "write_run", fail)
+    monkeypatch.setattr(RawTables, "write_run", fail)
     with pytest.raises(LoadError, match="writing failed: No space left on device"):
         folder.load(crm(deals=[deal("3"), deal("4")]), DAY_2)
     assert folder.raw_tables() == before
@@ -496,10 +496,10 @@ def test_a_failure_half_way_leaves_the_old_tables(folder, monkeypatch):
 KILLED_LOAD = """
 import os, sys
 from pathlib import Path
-from orchestration.ingest import load, history
+from orchestration.ingest import load, history, raw_hubspot
 from tests.loading import DataFolder, crm, deal, at, version
 where, name = sys.argv[2:]
-owner = {"load": load._LoadStep, "history": history.KeptHistory}[where]
+owner = {"load": load._LoadStep, "history": history.KeptHistory, "raw": raw_hubspot.RawTables}[where]
 setattr(owner, name, lambda *_: os._exit(9))
 rows = [version("3", "dealstage", "new", at("2026-01-02"))]
 DataFolder(Path(sys.argv[1])).load(crm(deals=[deal("3"), deal("4")], deal_property_history=rows))
@@ -508,7 +508,7 @@ DataFolder(Path(sys.argv[1])).load(crm(deals=[deal("3"), deal("4")], deal_proper
 
 @pytest.mark.parametrize(
     ("where", "name"),
-    [("history", "add_states"), ("load", "replace_raw"), ("load", "write_run"), ("load", "write_rejects")],
+    [("history", "add_states"), ("raw", "replace"), ("raw", "write_run"), ("load", "write_rejects")],
 )
 def test_a_kill_leaves_the_old_tables_and_nothing_to_clean_up(folder, where, name):
     folder.load(crm(), DAY_1)

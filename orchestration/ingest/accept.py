@@ -1,8 +1,8 @@
 """One offered table becomes accepted rows and rejects (K6).
 
-Belongs here: matching of columns, types, keys, the order of versions, and the record of everything
-that was turned away: rows offered = rows accepted + rows rejected. Whether there are too many
-rejects, and what else the database holds, is decided in `load.py`.
+Belongs here: matching of columns, types, and the record of everything that was turned away: rows
+offered = rows accepted + rows rejected. Keys are `keys.py`'s; whether there are too many rejects is
+decided in `load.py`.
 
 Works on temporary tables only: `accepted_<table>`, `rejected_rows` and `rejected_values`.
 """
@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from orchestration.ingest import values
+from orchestration.ingest import keys, values
 from orchestration.ingest.contract import INTEGER, TEXT, Table
 from orchestration.ingest.delivered import DeliveredRows, group_key, is_worthwhile
 from orchestration.ingest.delivery import ROW_NUMBER, OfferedTable, Unreadable
-from orchestration.ingest.values import literal, quoted
+from orchestration.ingest.values import WANTED, literal, quoted
 
 REJECTED_ROWS = {
     "load_id": "varchar",
@@ -39,13 +39,6 @@ REJECTED_VALUES = {
 }
 _ROW = ROW_NUMBER
 _FAILED = "__failed"
-_WANTED = {
-    "decimal": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "date": "a date",
-    "instant": "an instant (ISO 8601)",
-}
 
 
 @dataclass
@@ -133,9 +126,8 @@ def accept(
             return work.result
         work.type_columns("offered")
         work.count_values()
-        if work.has_crowds() or work.has_missing_keys():
-            work.find_rows_to_turn_away()
-            work.record_rows_turned_away()
+        if work.keys.has_crowds() or work.has_missing_keys():
+            work.turn_rows_away()
         if has_unreadable:
             work.record_unreadable_rows()
         work.record_rejected_values()
@@ -148,9 +140,7 @@ def accept(
             "changed_rows",
             "offered_unreadable",
             "careful_rows",
-            "crowded_hashes",
-            "crowd",
-            "turned_away",
+            *keys.TEMPORARY_TABLES,
         ):
             connection.execute(f"drop table if exists temp.{name}")
     return work.result
@@ -168,11 +158,7 @@ class _Acceptance:
         self.table = table
         self.result = Accepted(table)
         self.relation = self.result.relation
-        # Versions at one instant are told apart by their sequence, which may have to be found (H9).
-        self.key = [c for c in table.key if not (table.history_of and c == "sequence")]
-        # An optional part of a key may be missing: two such rows have the same key.
-        self.needed = [c for c in self.key if (table.name, c) != ("associations", "type_id")]
-        self.has_key = " and ".join(f"{quoted(column)} is not null" for column in self.needed)
+        self.keys = keys.Keys(connection, table, self.relation)
         self.turned_away = False
         self.labels = f"{literal(load_id)} as load_id, {literal(table.name)} as table_name"
 
@@ -200,12 +186,11 @@ class _Acceptance:
         self.count_values()
         if self.failed or self.has_stamps_of_no_instant():
             return False
-        if self.has_crowds() or self.has_missing_keys():
-            self.find_rows_to_turn_away()
+        if self.keys.has_crowds() or self.has_missing_keys():
+            self.keys.find_turned_away()
             if self.count("select count(*) from turned_away"):
-                self.turned_away = False
                 return False
-            self.remove_rows_turned_away()
+            self.keys.remove_turned_away()
         self.result.offered = count
         self.result.is_partial = True
         self.result.only_adds = rows.only_adds
@@ -280,7 +265,7 @@ class _Acceptance:
         if column not in self.sources:
             return f"cast(null as {values.SQL_TYPES[self.kind(column)]})"
         value = values.typed(quoted(self.sources[column]), self.types[column], self.kind(column))
-        if column in self.key and self.kind(column) == TEXT:
+        if column in self.keys.columns and self.kind(column) == TEXT:
             return f"case when trim({value}) <> '' then {value} end"  # a blank is no key
         return value
 
@@ -301,7 +286,7 @@ class _Acceptance:
 
     def count_values(self) -> None:
         """Rows, keys, and whether any value could not be cast."""
-        counted = ", ".join(f"count({quoted(column)})" for column in self.needed)
+        counted = ", ".join(f"count({quoted(column)})" for column in self.keys.needed)
         count, failed, *keys = self.execute(
             f"select count(*), sum({_FAILED}), {counted} from {self.relation}"
         ).fetchone()
@@ -327,86 +312,9 @@ class _Acceptance:
     def has_missing_keys(self) -> bool:
         return self.key_count < self.result.offered
 
-    def has_crowds(self) -> bool:
-        """Whether several rows have one key, or several versions one instant.
-
-        Rows of one key have one hash: only those with a hash that comes twice are compared by their keys.
-        """
-        key = ", ".join(quoted(column) for column in self.key)
-        self.execute(
-            f"create or replace temp table crowded_hashes as select hash({key}) as key_hash "
-            f"from {self.relation} where {self.has_key} group by key_hash having count(*) > 1"
-        )
-        if not self.count("select count(*) from crowded_hashes"):
-            return False
-        return bool(self.count(f"select count(*) from ({self.crowded_keys()}) as crowded"))
-
-    def crowded_keys(self) -> str:
-        key = ", ".join(quoted(column) for column in self.key)
-        return (
-            f"select {key} from {self.relation} where {self.has_key} "
-            f"and hash({key}) in (select key_hash from crowded_hashes) group by {key} having count(*) > 1"
-        )
-
-    def find_rows_to_turn_away(self) -> None:
-        """`turned_away`: rows without a key, and rows whose key an earlier row has (H11).
-
-        `crowd`: the rows that share a key; versions with the sequence that they have or get (H9).
-        """
-        reasons = ", ".join(
-            f"case when {quoted(column)} is null then {literal(self.missing_reason(column))} end"
-            for column in self.needed
-        )
-        same_key = " and ".join(f"a.{quoted(c)} is not distinct from k.{quoted(c)}" for c in self.key)
-        sequence = "sequence" if self.table.history_of else "cast(null as bigint)"
-        same_row = "key_number, sequence" if self.table.history_of else "key_number"
-        self.execute(
-            f"""
-            create or replace temp table crowd as
-            with crowded as (
-                select *, row_number() over () as key_number from ({self.crowded_keys()}) as k
-            ),
-
-            members as (
-                select k.key_number, a.{_ROW}, {sequence} as sequence
-                from {self.relation} as a
-                inner join crowded as k on {same_key}
-            ),
-
-            -- A missing sequence is the order of the rows, after the sequences that are given.
-            placed as (
-                select
-                    key_number,
-                    {_ROW},
-                    coalesce(
-                        sequence,
-                        coalesce(max(sequence) over (partition by key_number), -1)
-                        + row_number() over (partition by key_number, sequence is null order by {_ROW})
-                    ) as sequence
-                from members
-            )
-
-            select {_ROW}, sequence, min({_ROW}) over (partition by {same_row}) as first_row
-            from placed
-            """
-        )
-        self.execute(
-            f"""
-            create or replace temp table turned_away as
-            select {_ROW}, concat_ws('; ', {reasons}) as reason
-            from {self.relation}
-            where not ({self.has_key})
-            union all
-            select {_ROW}, 'same key as row ' || first_row from crowd where {_ROW} > first_row
-            """
-        )
+    def turn_rows_away(self) -> None:
+        self.keys.find_turned_away()
         self.turned_away = True
-
-    def missing_reason(self, column: str) -> str:
-        wanted = _WANTED.get(self.kind(column))
-        return f"{column} is missing or not {wanted}" if wanted else f"{column} is missing"
-
-    def record_rows_turned_away(self) -> None:
         self.result.rejected += self.count(
             f"""
             insert into rejected_rows by name
@@ -434,7 +342,7 @@ class _Acceptance:
         """The id of a row for people to look it up by."""
         if self.table.history_of:
             return f"{alias}.object_id"
-        parts = ", ".join(f"cast({alias}.{quoted(column)} as varchar)" for column in self.key)
+        parts = ", ".join(f"cast({alias}.{quoted(column)} as varchar)" for column in self.keys.columns)
         return f"nullif(concat_ws('/', {parts}), '')"
 
     # --- values ---
@@ -445,9 +353,11 @@ class _Acceptance:
             return
         self.count_filled()
         for column, filled in self.result.filled.items():
-            is_text_key = column in self.key and self.kind(column) == TEXT  # blank: no key, not no text
+            is_text_key = (
+                column in self.keys.columns and self.kind(column) == TEXT
+            )  # blank: no key, not no text
             if self.typed_count[column] < filled and not is_text_key:
-                wanted = _WANTED.get(self.kind(column), "text")
+                wanted = WANTED.get(self.kind(column), "text")
                 self.insert_rejected_values(
                     column,
                     f"select {self.record_id('a')} as record_id, a.{_ROW}, "
@@ -476,15 +386,8 @@ class _Acceptance:
     # --- the end ---
 
     def remove_rows_turned_away(self) -> None:
-        if not self.turned_away:
-            return
-        self.execute(f"delete from {self.relation} where {_ROW} in (select {_ROW} from turned_away)")
-        if self.table.history_of:
-            # Versions alone at their instant keep a missing sequence: it is 0.
-            self.execute(
-                f"update {self.relation} as a set sequence = crowd.sequence from crowd "
-                f"where a.{_ROW} = crowd.{_ROW} and a.sequence is null"
-            )
+        if self.turned_away:
+            self.keys.remove_turned_away()
 
     def count(self, sql: str) -> int:
         return self.execute(sql).fetchone()[0]

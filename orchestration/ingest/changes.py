@@ -2,7 +2,7 @@
 
 Belongs here: which rows of a raw table came or went, bringing the table up to date with no more
 writing than that needs, and which records are concerned (`_changed_records`, `_changed_tables`). What
-the new rows are is `load.py`'s business; what is built anew because of a change is the plan's; which
+the new rows are is `raw_hubspot.py`'s business; what is built anew because of a change is the plan's; which
 changes of a record concern others is said in `concerns.py`.
 
 Rows are compared by all columns but those that tell of the load, with their values in their types.

@@ -29,6 +29,14 @@ SQL_TYPES = {
     DATE: "date",
     INSTANT: "timestamptz",
 }
+WANTED = {
+    DECIMAL: "a number",
+    INTEGER: "a whole number",
+    BOOLEAN: "true or false",
+    DATE: "a date",
+    INSTANT: "an instant (ISO 8601)",
+}
+"""What a value of a type should be, for people."""
 _BLANKS = r"' ' || chr(9) || chr(10) || chr(13)"
 _INTEGER_TYPES = frozenset(
     f"{sign}{name}" for sign in ("", "U") for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
