@@ -35,12 +35,13 @@ found as (
     where owner_id is null
     union all
     select 'unknown_owner', 'contacts', 'hubspot_owner_id', contact_id from contacts
-    where owner_id not in (select owner_id from owners)
+    where owner_id is not null
+        and not exists (select 1 from owners where owners.owner_id = contacts.owner_id)
     union all
     -- 6a: nothing says since when the owner has had the contact.
     select 'no_date', 'contacts', 'hubspot_owner_assigneddate', contact_id from contacts
     where owner_id is not null
-        and contact_id not in (select contact_id from assignments)
+        and not exists (select 1 from assignments where assignments.contact_id = contacts.contact_id)
     union all
     -- 6b
     select 'stored_value_differs', 'contacts', 'hs_time_to_first_engagement', contact_id from engagements

@@ -55,7 +55,7 @@ unknown as (
         max(user_id) as user_id
     from named
     where owner_id <> 'none'
-        and owner_id not in (select owner_id from known)
+        and not exists (select 1 from known where known.owner_id = named.owner_id)
     group by owner_id
 ),
 

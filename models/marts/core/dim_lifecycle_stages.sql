@@ -31,7 +31,7 @@ final as (
         cast(null as bigint) as journey_position,
         false as is_optional
     from entered_stages
-    where stage_id not in (select stage_id from journey_stages)
+    where not exists (select 1 from journey_stages where journey_stages.stage_id = entered_stages.stage_id)
 )
 
 select * from final

@@ -27,7 +27,10 @@ all_reasons as (
     union all
     select deal_id, '(no reason)' as reason_key, '(No reason)' as spelling
     from lost_deals
-    where deal_id not in (select deal_id from spelled_reasons where spelling <> '')
+    where not exists (
+        select 1 from spelled_reasons
+        where spelled_reasons.deal_id = lost_deals.deal_id and spelled_reasons.spelling <> ''
+    )
 ),
 
 ranked_spellings as (
