@@ -19,6 +19,7 @@ import pytest
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
+from orchestration.engines.postgres import APPLICATION, end_sessions_left
 from orchestration.engines.postgres_publication import (
     builds,
     current_build,
@@ -176,11 +177,27 @@ with psycopg.connect(sys.argv[1], autocommit=True) as server:
 """
 
 
-def _is_there(connection: psycopg.Connection, condition: str = "true") -> bool:
-    """Whether the server has a session of the process that is to be killed, of which this is true."""
-    name = "application_name = 'to be killed'"
-    sessions = f"select count(*) from pg_stat_activity where {name} and {condition}"
-    return connection.execute(sessions).fetchone()[0] > 0
+def test_what_a_killed_run_left_computing_is_ended_and_nothing_else_is(home, builder):
+    """Postgres goes on with a statement whose client is gone, with its locks, for as long as it takes."""
+    builder.execute("create table landed as select 1 as id")
+
+    def session(name: str) -> psycopg.Connection:
+        return psycopg.connect(make_conninfo(home, user=BUILDER, application_name=name), autocommit=True)
+
+    with session("dbeaver") as somebody, session(APPLICATION) as left, ThreadPoolExecutor() as threads:
+        computing = threads.submit(left.execute, "select pg_sleep(60) from landed")
+        _wait_until(lambda: _is_there(builder, "state = 'active'", APPLICATION))
+        end_sessions_left(builder)
+        with pytest.raises(errors.AdminShutdown):
+            computing.result()
+        builder.execute("drop table landed")  # waits for nobody
+        assert somebody.execute("select 1").fetchone() == (1,)
+
+
+def _is_there(connection: psycopg.Connection, condition: str = "true", name: str = "to be killed") -> bool:
+    """Whether the server has a session of this name, of which this is true."""
+    sessions = f"select count(*) from pg_stat_activity where application_name = %s and {condition}"
+    return connection.execute(sessions, [name]).fetchone()[0] > 0
 
 
 def _wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:

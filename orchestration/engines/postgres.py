@@ -22,6 +22,8 @@ from orchestration.engines.postgres_copy import RAW, copy_schema, fetch_schema, 
 from orchestration.engines.postgres_publication import BUILD_SCHEMAS, MARTS, NEXT
 from orchestration.settings import SettingsError, libpq_environment
 
+APPLICATION = "sales_reports"
+"""What sessions of a run call themselves; dbt's too (profiles.yml)."""
 _OLDEST_VERSION = 140_000
 # Tables of the marts that are complete only after the proof.
 _WRITTEN_BY_PROOF = (published_catalog.REPORTS, published_catalog.CHECKS, "reports.rpt_data_quality")
@@ -34,6 +36,7 @@ class Postgres(Engine):
         """Replace raw_hubspot over there, in one transaction."""
         start = perf_counter()
         with self._server() as server, in_utc(server):
+            end_sessions_left(server)
             postgres_publication.check_marts(server)
             postgres_publication.renew_schemas(server, [RAW])
             copy_schema(build, server, RAW)
@@ -114,13 +117,25 @@ class Postgres(Engine):
         """A connection in autocommit. Raises SettingsError if there is none; no message has the password."""
         try:
             server = psycopg.connect(
-                self.settings.postgres_url, autocommit=True, application_name="sales_reports"
+                self.settings.postgres_url, autocommit=True, application_name=APPLICATION
             )
         except psycopg.OperationalError as error:
             raise SettingsError(f"SALES_REPORTS_POSTGRES_URL: {str(error).strip()}") from None
         with server:
             _must_suffice(server)
             yield server
+
+
+def end_sessions_left(server: psycopg.Connection) -> None:
+    """End what a killed run left on the server, which computes on though nobody listens, and keeps locks.
+
+    Only sessions of this database and role that call themselves as a run's do; waits for them to end.
+    """
+    server.execute(
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() "
+        "and usename = current_user and application_name = %s and pid <> pg_backend_pid()",
+        [APPLICATION],
+    )
 
 
 def _must_suffice(server: psycopg.Connection) -> None:
