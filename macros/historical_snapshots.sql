@@ -7,14 +7,15 @@
   that no longer does; NULL: all later ones do), the keys, deal_count, total_amount, weighted_amount,
   unknown_count. The snapshot of a day is the state at its end (today's: at run_ts), so a state is in
   the snapshots from the day on which it begins to the day before the one on which it ends.
-    dates  a relation with snapshot_date, unique, none after the day of run_ts
-    keys   what to add up by: {name: expression over snapshot_deals}
-    where  which states to look at, as a condition on fct_deal_states
+    dates  a relation with snapshot_date, unique, of days in dim_dates, none after the day of run_ts
+    keys   what to add up by: {name: expression over the columns of `spans`}
+    spans  a query of what there was: from_date, to_date (NULL: it still is), what the keys need, and
+           the measures; `spans_of_states` or `spans_of_levels`
 
   No row per deal and date, nor per key and date: what enters and leaves is added up per key and date,
   and runs on. A level holds for many dates, which `snapshots_shown` spells out where they are read.
 #}
-{% macro snapshot_levels(dates, keys, where='true') -%}
+{% macro snapshot_levels(dates, keys, spans) -%}
 {%- set key_names = keys.keys() | join(', ') -%}
 {%- set measures = ['deal_count', 'total_amount', 'weighted_amount', 'unknown_count'] -%}
 {% set in_order = '(partition by ' ~ key_names ~ ' order by snapshot_date)' -%}
@@ -23,63 +24,45 @@
 {%- endset -%}
 with
 
-states as (
-    select * from {{ ref('fct_deal_states') }}
+bounds as (
+    select min(snapshot_date) as first_date
+    from {{ dates }}
 ),
 
-deals as (
-    select * from {{ ref('fct_deals') }}
-),
-
--- For each day on which anything changed, the first snapshot that shows it.
-change_days as (
-    select valid_from_date as day from states group by valid_from_date
-),
-
+-- For each day between the dates, the first snapshot that shows what happened on it.
 first_dates as (
-    select change_days.day, min(dates.snapshot_date) as snapshot_date
-    from change_days
-    inner join {{ dates }} as dates on dates.snapshot_date >= change_days.day
-    group by change_days.day
+    select calendar.date_day as day, min(dates.snapshot_date) as snapshot_date
+    from {{ ref('dim_dates') }} as calendar
+    inner join {{ dates }} as dates on dates.snapshot_date >= calendar.date_day
+    inner join bounds on calendar.date_day >= bounds.first_date
+    group by calendar.date_day
 ),
 
-shown_states as (
+spans as (
+    {{ spans | indent(4) }}
+),
+
+-- What began before the first snapshot is in it, unless it was over by then.
+seen as (
     select
-        states.*,
+        spans.*,
+        case when spans.from_date < bounds.first_date then bounds.first_date else spans.from_date end as seen_from
+    from spans
+    cross join bounds
+    where spans.to_date is null
+        or spans.to_date > bounds.first_date
+),
+
+shown as (
+    select
+        seen.*,
         begins.snapshot_date as first_date,
         ends.snapshot_date as end_date
-    from states
-    inner join first_dates as begins on states.valid_from_date = begins.day
-    left join first_dates as ends on states.valid_to_date = ends.day
-    where (ends.snapshot_date is null or ends.snapshot_date > begins.snapshot_date)
-        and {{ where }}
-),
-
--- The present owner, the pipeline at the time (14a). A deal with a lost value counts apart, and what
--- is lost is called unknown (17c).
-snapshot_deals as (
-    select
-        shown_states.first_date,
-        shown_states.end_date,
-        deals.owner_id,
-        {%- for name, is_unknown in [
-            ('pipeline_id', 'is_pipeline_unknown'),
-            ('stage_pipeline_id', 'is_stage_unknown'),
-            ('stage_id', 'is_stage_unknown'),
-            ('deal_status', 'is_stage_unknown'),
-            ('forecast_category', 'is_forecast_category_unknown'),
-            ('amount_band', 'is_amount_unknown'),
-        ] %}
-        case when shown_states.{{ is_unknown }} then 'unknown' else shown_states.{{ name }} end as {{ name }},
-        {%- endfor %}
-        shown_states.company_amount,
-        shown_states.weighted_amount,
-        shown_states.is_stage_unknown
-        or shown_states.is_pipeline_unknown
-        or shown_states.is_amount_unknown
-        or shown_states.is_forecast_category_unknown as is_unknown
-    from shown_states
-    inner join deals on shown_states.deal_id = deals.deal_id
+    from seen
+    inner join first_dates as begins on seen.seen_from = begins.day
+    left join first_dates as ends on seen.to_date = ends.day
+    where ends.snapshot_date is null
+        or ends.snapshot_date > begins.snapshot_date
 ),
 
 counted as (
@@ -89,11 +72,10 @@ counted as (
         {%- for name, expression in keys.items() %}
         {{ expression }} as {{ name }},
         {%- endfor %}
-        sum(case when is_unknown then 0 else 1 end) as deal_count,
-        coalesce(sum(case when not is_unknown then company_amount end), 0) as total_amount,
-        coalesce(sum(case when not is_unknown then weighted_amount end), 0) as weighted_amount,
-        sum(case when is_unknown then 1 else 0 end) as unknown_count
-    from snapshot_deals
+        {%- for measure in measures %}
+        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from shown
     group by first_date, end_date{% for expression in keys.values() %}, {{ expression }}{% endfor %}
 ),
 
@@ -138,6 +120,68 @@ select
     cast(unknown_count as bigint) as unknown_count
 from levels
 where deal_count + unknown_count > 0
+{%- endmacro %}
+
+
+{#
+  What `snapshot_levels` adds up: the states of deals.
+    where  which of them, as a condition on fct_deal_states
+#}
+{% macro spans_of_states(where='true') -%}
+select
+    states.valid_from_date as from_date,
+    states.valid_to_date as to_date,
+    deals.owner_id,
+    -- The present owner, the pipeline at the time (14a). A deal with a lost value counts apart, and what
+    -- is lost is called unknown (17c).
+    {%- for name, is_unknown in [
+        ('pipeline_id', 'is_pipeline_unknown'),
+        ('stage_pipeline_id', 'is_stage_unknown'),
+        ('stage_id', 'is_stage_unknown'),
+        ('deal_status', 'is_stage_unknown'),
+        ('forecast_category', 'is_forecast_category_unknown'),
+        ('amount_band', 'is_amount_unknown'),
+    ] %}
+    case when states.{{ is_unknown }} then 'unknown' else states.{{ name }} end as {{ name }},
+    {%- endfor %}
+    case when states.is_unknown then 0 else 1 end as deal_count,
+    case when not states.is_unknown then coalesce(states.company_amount, 0) else 0 end as total_amount,
+    case when not states.is_unknown then coalesce(states.weighted_amount, 0) else 0 end as weighted_amount,
+    case when states.is_unknown then 1 else 0 end as unknown_count
+from (
+    select
+        *,
+        is_stage_unknown
+        or is_pipeline_unknown
+        or is_amount_unknown
+        or is_forecast_category_unknown as is_unknown
+    from {{ ref('fct_deal_states') }}
+    where {{ where }}
+) as states
+inner join {{ ref('fct_deals') }} as deals on states.deal_id = deals.deal_id
+{%- endmacro %}
+
+
+{#
+  The same of the mart's dates: its own levels, which are few where states are many.
+    where  which of them, as a condition on fct_snapshot_levels
+#}
+{% macro spans_of_levels(where='true') -%}
+select
+    first_date as from_date,
+    next_date as to_date,
+    owner_id,
+    pipeline_id,
+    stage_pipeline_id,
+    stage_id,
+    forecast_category,
+    amount_band,
+    deal_count,
+    total_amount,
+    weighted_amount,
+    unknown_count
+from {{ ref('fct_snapshot_levels') }}
+where {{ where }}
 {%- endmacro %}
 
 

@@ -104,3 +104,26 @@ count(case when is_still_here then 1 end) as still_here_count,
 cast(coalesce(sum(time_to_next_ms), 0) as bigint) as time_to_next_ms,
 count(time_to_next_ms) as time_to_next_count
 {%- endmacro %}
+
+
+{# Their names, in order. #}
+{% macro lead_journey_measure_names() %}
+{{- return([
+    'contact_count',
+    'advanced_count',
+    'skipped_count',
+    'still_here_count',
+    'time_to_next_ms',
+    'time_to_next_count',
+]) -}}
+{% endmacro %}
+
+
+{# The same measures, added up from rows of a relation that has them; 0 where there are none. #}
+{% macro lead_journey_sums(rows) -%}
+{%- for measure in lead_journey_measure_names() -%}
+cast(coalesce(sum({{ rows }}.{{ measure }}), 0) as bigint) as {{ measure }}
+{%- if not loop.last %},
+{% endif %}
+{%- endfor %}
+{%- endmacro %}

@@ -35,7 +35,8 @@ COLLECTIONS = (
 SAMPLE_SIZE = 10
 # What laws may read with getvariable(): "now" and the account's time zone; the half-open range of the
 # calendar; the kept days of report 17; the fiscal quarter that lasts or has just ended, the ends of its
-# weeks (and the day of the run), and the year that ends with it; the pipeline with most deals; a goal.
+# weeks (and the day of the run), and the year that ends with it; the pipeline with most deals, with its
+# open stages in order; the stages of the lead journey in order; a goal.
 VARIABLES = {
     "run_ts": "select run_ts from raw_hubspot._run",
     "time_zone": "select time_zone from raw_hubspot._run",
@@ -69,6 +70,15 @@ VARIABLES = {
         group by pipeline_id
         order by count(deal_id) desc, pipeline_id
         limit 1
+    """,
+    "funnel_stages": """
+        select list(stage_id order by position)
+        from core.dim_deal_funnel_steps
+        where pipeline_id = getvariable('one_pipeline') and not is_won_step
+    """,
+    "journey_stages": """
+        select list(stage_id order by journey_position)
+        from core.dim_lifecycle_stages where journey_position is not null
     """,
 }
 
@@ -188,11 +198,12 @@ def set_variables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def needed_relations(laws: Iterable[Invariant]) -> dict[str, str]:
     """The relations `proof_…` that the laws read, and those that these read, which come first."""
-    from orchestration.checks.second_road import RELATIONS  # need this module
+    from orchestration.checks.forecasts_and_pipelines import historical_snapshots  # need this module
+    from orchestration.checks.second_road import RELATIONS
     from orchestration.checks.universal import names
     from orchestration.checks.universal_functions import answers
 
-    relations = RELATIONS | answers() | names()
+    relations = RELATIONS | answers() | names() | historical_snapshots.RELATIONS
     needed, todo = set(), [law.sql for law in laws]
     while todo:
         new = (_proof_names(todo.pop()) & relations.keys()) - needed

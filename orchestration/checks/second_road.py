@@ -9,9 +9,17 @@ they would be joined to each row of every table.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 RUN_TS = "getvariable('run_ts')"
 # The instants that a local day belongs to are told by the account's own zone (C3).
 DAY = "cast(timezone(getvariable('time_zone'), {instant}) as date)"
+
+# What a deal shows of its history as it is now (H6).
+COMPARED_PROPERTIES = (
+    *("dealstage", "pipeline", "amount", "closedate", "hubspot_owner_id"),
+    "hs_manual_forecast_category",
+)
 
 
 def day(instant: str) -> str:
@@ -26,6 +34,29 @@ def in_population(alias: str, created_at: str) -> str:
         and {alias}.hard_deleted_at is null
         and {alias}.merged_into_id is null
         and coalesce({created_at} < getvariable('run_ts'), true)
+    """
+
+
+def unlike_last_versions(rows: str, values: Mapping[str, str], differs: str) -> str:
+    """SQL of the values that differ from the last versions of their properties: id, name, value, last_value.
+
+    `rows` is a relation with deal_id, `values` what it has of each of COMPARED_PROPERTIES, and `differs` the
+    predicate over value and last_value. Only rows that differ are taken apart.
+    """
+    pairs = {name: {"value": values[name], "last_value": f"versions.{name}"} for name in COMPARED_PROPERTIES}
+    some = " or ".join(f"(versions.{name} is not null and {differs.format(**pairs[name])})" for name in pairs)
+    apart = ", ".join(
+        f"{{'name': '{name}', 'value': {pair['value']}, 'last_value': {pair['last_value']}}}"
+        for name, pair in pairs.items()
+    )
+    return f"""
+        select * from (
+            select deal_id as id, unnest([{apart}], recursive := true)
+            from {rows} as compared
+            inner join proof_last_versions as versions using (deal_id)
+            where {some}
+        ) as taken_apart
+        where last_value is not null and {differs.format(value="value", last_value="last_value")}
     """
 
 
@@ -326,6 +357,14 @@ RELATIONS: dict[str, str] = {
         ) as versions
         group by object_id, name, "timestamp"
         window in_order as (partition by object_id, name order by "timestamp")
+    """,
+    # The last version of each of COMPARED_PROPERTIES, one row per deal; NULL: there is none.
+    "proof_last_versions": f"""
+        select deal_id,
+            {", ".join(f"max(value) filter (where name = '{it}') as {it}" for it in COMPARED_PROPERTIES)}
+        from proof_moments
+        where is_last
+        group by deal_id
     """,
     # Deals whose whole history knows one pipeline: their visits can be told from the stage versions
     # alone. is_early: a stage version is older than the deal.

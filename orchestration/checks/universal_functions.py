@@ -26,8 +26,12 @@ WAYS = {
 }
 # The one in which a night asks, too: cheap, and of the days that change most.
 IN_ALL = "none"
-# These walk through the past of each record as their mart did, by the same macro: of them a year is.
-WALKING = {"deal_funnel", "lead_journey"}
+# These answer from their mart unless stages are named; then they walk through the past of each record as
+# the mart did, by the same macro. So by owner they are asked of a year, and told to walk through all stages.
+WALKING = {
+    "deal_funnel": "stages := getvariable('funnel_stages')",
+    "lead_journey": "stages := getvariable('journey_stages')",
+}
 YEAR = "getvariable('year_start')", "getvariable('quarter_end')"
 # What laws of the collections read of these answers beside group and measures.
 ALSO_READ = {
@@ -143,7 +147,7 @@ def _answers(definition: Definition, ways: Iterable[str]) -> str:
 def _ways(definition: Definition) -> dict[str, tuple[str, str, str]]:
     """Range and arguments of each way in which the report's function is asked."""
     if definition.function in WALKING:
-        return WAYS | {"owner": (*YEAR, WAYS["owner"][-1])}
+        return WAYS | {"owner": (*YEAR, f"{WAYS['owner'][-1]}, {WALKING[definition.function]}")}
     return WAYS
 
 

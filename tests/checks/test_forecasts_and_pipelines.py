@@ -83,6 +83,10 @@ PLANTS = {
         "update reports.rpt_historical_snapshots set deal_status = 'lost' "
         "where snapshot_date = date '2026-05-10'"
     ),
+    "snapshots_are_worth_what_their_deals_were_in_all": (
+        "update reports.rpt_historical_snapshots set weighted_amount = weighted_amount + 1 "
+        "where snapshot_date = date '2026-05-10'"
+    ),
     "snapshots_are_the_same_in_sum_however_they_are_broken_down": wrong_column(
         "historical_snapshots",
         "total_amount",

@@ -62,28 +62,47 @@ scope as (
     select * from {{ report_scope() }}
 ),
 
--- Nobody else walks: on a long past, most contacts were created outside of what is asked for.
-asked_contacts as (
+-- The mart has walked through the stages of the seed; through others everybody walks who is asked for.
+walking_contacts as (
     {{ asked_records(ref('dim_contacts'), 'created_date') }}
+        and (stages is not null or optional_stages is not null)
 ),
 
-contact_steps as (
-    {{ lead_journey('steps', 'asked_contacts') | indent(4) }}
+walked_steps as (
+    {{ lead_journey('steps', 'walking_contacts') | indent(4) }}
+),
+
+owner_steps as (
+    select
+        created_date,
+        stage_position,
+        owner_id,
+        {{ lead_journey_measure_names() | join(',\n        ') }}
+    from {{ ref('rpt_lead_journey') }}
+    where stages is null
+        and optional_stages is null
+    union all
+    select
+        walking_contacts.created_date,
+        walked_steps.position as stage_position,
+        walking_contacts.owner_id,
+        {{ lead_journey_measures() | indent(8) }}
+    from walked_steps
+    inner join walking_contacts on walked_steps.contact_id = walking_contacts.contact_id
+    group by walking_contacts.created_date, walked_steps.position, walking_contacts.owner_id
 ),
 
 contacts as (
     select
         scope.*,
         buckets.bucket_start,
-        contact_steps.*
-    from contact_steps
-    inner join {{ ref('dim_contacts') }} as dim_contacts
-        on contact_steps.contact_id = dim_contacts.contact_id
+        owner_steps.* exclude (created_date, owner_id)
+    from owner_steps
     inner join scope
-        on dim_contacts.owner_id = scope.owner_id
+        on owner_steps.owner_id = scope.owner_id
     inner join buckets
-        on dim_contacts.created_date >= buckets.first_day
-        and dim_contacts.created_date < buckets.end_day
+        on owner_steps.created_date >= buckets.first_day
+        and owner_steps.created_date < buckets.end_day
 ),
 
 spine as (
@@ -97,13 +116,13 @@ measured as (
         steps.stage_id,
         steps.stage_label,
         steps.is_optional,
-        {{ lead_journey_measures() | indent(8) }}
+        {{ lead_journey_sums('contacts') | indent(8) }}
     from spine
     cross join steps
     left join contacts
         on spine.group_id = contacts.group_id
         and spine.bucket_start = contacts.bucket_start
-        and steps.position = contacts.position
+        and steps.position = contacts.stage_position
     group by all
 ),
 

@@ -26,59 +26,119 @@ scope as (
 
 asked_deals as (
     {{ asked_records(ref('fct_deals'), 'close_date') }}
+        and {{ has_status('fct_deals') }}
+        and pipeline_id in (select pipeline_id from scope)
 ),
 
--- From core for the medians over deals. The latest visit is the latest of those that are let in.
+-- From core for the medians over deals.
 visits as (
     select
-        *,
-        visit_number = max(visit_number) over (partition by deal_id, stage_id) as is_latest
-    from {{ ref('fct_deal_stage_visits') }}
-    where is_in_present_pipeline
-        and stage_class in ('open', 'unknown')
-        and (open_visit = 'run_ts' or not is_open_visit)
-        and deal_id in (select deal_id from asked_deals)
+        visits.deal_id,
+        visits.visit_number,
+        visits.stage_id,
+        visits.duration_ms,
+        visits.is_last_visit,
+        visits.is_latest_to_stage,
+        asked_deals.close_date,
+        asked_deals.pipeline_id,
+        asked_deals.owner_id
+    from {{ ref('fct_deal_stage_visits') }} as visits
+    inner join asked_deals on visits.deal_id = asked_deals.deal_id
+    where visits.is_in_present_pipeline
+        and visits.stage_class in ('open', 'unknown')
+        and (open_visit = 'run_ts' or not visits.is_open_visit)
+),
+
+-- The latest visit is the latest of those that are let in.
+latest_of_others as (
+    select deal_id, stage_id, max(visit_number) as visit_number
+    from visits
+    where open_visit = 'exclude'
+    group by deal_id, stage_id
+),
+
+judged_visits as (
+    select
+        visits.*,
+        case open_visit
+            when 'exclude' then visits.visit_number = latest_of_others.visit_number
+            else visits.is_latest_to_stage
+        end as is_latest
+    from visits
+    left join latest_of_others
+        on visits.deal_id = latest_of_others.deal_id
+        and visits.stage_id = latest_of_others.stage_id
 ),
 
 -- The whole visit goes to the present owner, or each part of it to whoever held the deal then.
 owned_visits as (
-    select visits.*, fct_deals.owner_id, visits.duration_ms as owned_ms, visits.is_last_visit as is_still_here
-    from visits
-    inner join {{ ref('fct_deals') }} as fct_deals on visits.deal_id = fct_deals.deal_id
+    select *, duration_ms as owned_ms, is_last_visit as is_still_here
+    from judged_visits
     where owner_basis = 'current'
     union all
-    select visits.*, parts.owner_id, parts.duration_ms as owned_ms, visits.is_last_visit and parts.is_last_owner
-    from visits
+    select
+        judged_visits.* replace (parts.owner_id as owner_id),
+        parts.duration_ms as owned_ms,
+        judged_visits.is_last_visit and parts.is_last_owner as is_still_here
+    from judged_visits
     inner join {{ ref('fct_deal_stage_visit_owners') }} as parts
-        on visits.deal_id = parts.deal_id
-        and visits.visit_number = parts.visit_number
+        on judged_visits.deal_id = parts.deal_id
+        and judged_visits.visit_number = parts.visit_number
     where owner_basis = 'as_of'
+),
+
+-- Several parts of a visit may be one group's.
+group_visits as (
+    select
+        scope.group_id,
+        buckets.bucket_start,
+        owned_visits.pipeline_id,
+        owned_visits.stage_id,
+        owned_visits.deal_id,
+        owned_visits.visit_number,
+        owned_visits.is_latest,
+        sum(owned_visits.owned_ms) as owned_ms,
+        bool_or(owned_visits.is_still_here) as is_still_here
+    from owned_visits
+    inner join scope
+        on owned_visits.owner_id = scope.owner_id
+        and owned_visits.pipeline_id = scope.pipeline_id
+    inner join buckets
+        on owned_visits.close_date >= buckets.first_day
+        and owned_visits.close_date < buckets.end_day
+    group by all
 ),
 
 deal_stages as (
     select
-        scope.group_id,
-        scope.group_label,
-        scope.parent_team_id,
-        scope.depth,
-        buckets.bucket_start,
-        fct_deals.pipeline_id,
-        owned_visits.stage_id,
-        owned_visits.deal_id,
-        count(distinct owned_visits.visit_number) as visit_count,
-        cast(sum(owned_visits.owned_ms) as bigint) as total_time_ms,
-        cast(sum(owned_visits.owned_ms) filter (where owned_visits.is_latest) as bigint) as latest_time_ms,
+        group_id,
+        bucket_start,
+        pipeline_id,
+        stage_id,
+        deal_id,
+        count(*) as visit_count,
+        cast(sum(owned_ms) as bigint) as total_time_ms,
+        cast(sum(owned_ms) filter (where is_latest) as bigint) as latest_time_ms,
         case measure when 'latest' then latest_time_ms else total_time_ms end as measured_time_ms,
-        bool_or(owned_visits.is_still_here) as is_still_here
-    from owned_visits
-    inner join {{ ref('fct_deals') }} as fct_deals on owned_visits.deal_id = fct_deals.deal_id
-    inner join scope
-        on owned_visits.owner_id = scope.owner_id
-        and fct_deals.pipeline_id = scope.pipeline_id
-    inner join buckets
-        on fct_deals.close_date >= buckets.first_day
-        and fct_deals.close_date < buckets.end_day
-    where {{ has_status('fct_deals') }}
+        bool_or(is_still_here) as is_still_here
+    from group_visits
+    group by all
+),
+
+measured as (
+    select
+        group_id,
+        bucket_start,
+        pipeline_id,
+        stage_id,
+        count(*) as deal_count,
+        sum(visit_count) as visit_count,
+        sum(total_time_ms) as total_time_ms,
+        sum(latest_time_ms) as latest_time_ms,
+        count(*) filter (where is_still_here) as still_in_stage_count,
+        avg(measured_time_ms) as average_time_ms,
+        median(cast(measured_time_ms as double)) as median_time_ms
+    from deal_stages
     group by all
 ),
 
@@ -95,13 +155,16 @@ stages as (
     inner join {{ ref('dim_pipelines') }} as dim_pipelines
         on dim_stages.pipeline_id = dim_pipelines.pipeline_id
     where (dim_stages.stage_class = 'open' and dim_stages.stage_position is not null)
-        or (dim_stages.pipeline_id, dim_stages.stage_id) in (select pipeline_id, stage_id from deal_stages)
+        or (dim_stages.pipeline_id, dim_stages.stage_id) in (select pipeline_id, stage_id from measured)
 ),
 
 group_stages as (
-    select deal_stages.group_id, deal_stages.group_label, deal_stages.parent_team_id, deal_stages.depth, stages.*
-    from deal_stages
-    inner join stages on deal_stages.pipeline_id = stages.pipeline_id
+    select scope.group_id, scope.group_label, scope.parent_team_id, scope.depth, stages.*
+    from (select distinct group_id, pipeline_id from measured) as found
+    inner join scope
+        on found.group_id = scope.group_id
+        and found.pipeline_id = scope.pipeline_id
+    inner join stages on found.pipeline_id = stages.pipeline_id
     union
     select 'all', 'all', null, null, stages.*
     from stages
@@ -125,21 +188,20 @@ final as (
         spine.stage_id,
         spine.stage_label,
         spine.stage_position,
-        count(deal_stages.deal_id) as deal_count,
-        cast(coalesce(sum(deal_stages.visit_count), 0) as bigint) as visit_count,
-        cast(coalesce(sum(deal_stages.total_time_ms), 0) as bigint) as total_time_ms,
-        cast(coalesce(sum(deal_stages.latest_time_ms), 0) as bigint) as latest_time_ms,
-        count(*) filter (where deal_stages.is_still_here) as still_in_stage_count,
-        avg(deal_stages.measured_time_ms) as average_time_ms,
-        median(cast(deal_stages.measured_time_ms as double)) as median_time_ms
+        coalesce(measured.deal_count, 0) as deal_count,
+        cast(coalesce(measured.visit_count, 0) as bigint) as visit_count,
+        cast(coalesce(measured.total_time_ms, 0) as bigint) as total_time_ms,
+        cast(coalesce(measured.latest_time_ms, 0) as bigint) as latest_time_ms,
+        coalesce(measured.still_in_stage_count, 0) as still_in_stage_count,
+        measured.average_time_ms,
+        measured.median_time_ms
     from group_stages as spine
     cross join buckets
-    left join deal_stages
-        on spine.group_id = deal_stages.group_id
-        and buckets.bucket_start = deal_stages.bucket_start
-        and spine.pipeline_id = deal_stages.pipeline_id
-        and spine.stage_id = deal_stages.stage_id
-    group by all
+    left join measured
+        on spine.group_id = measured.group_id
+        and buckets.bucket_start = measured.bucket_start
+        and spine.pipeline_id = measured.pipeline_id
+        and spine.stage_id = measured.stage_id
 )
 
 select {{ report_columns() }}

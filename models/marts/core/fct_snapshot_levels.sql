@@ -18,7 +18,7 @@ levels as (
         'forecast_category': 'forecast_category',
         'amount_band': 'amount_band',
         'deal_status': 'deal_status',
-    }) | indent(4) }}
+    }, spans_of_states()) | indent(4) }}
 ),
 
 final as (

@@ -65,6 +65,9 @@ changes as (
 deal_cells as (
     select
         group_id,
+        group_label,
+        parent_team_id,
+        depth,
         bucket_start,
         category,
         is_inside,
@@ -78,7 +81,7 @@ deal_cells as (
 ),
 
 -- Ups and downs of one deal's amount meet, though they stand in two categories.
-net_deals as (
+net_amounts as (
     select
         *,
         sum(delta_amount) over (
@@ -86,19 +89,37 @@ net_deals as (
                 case group_by when 'category' then 'all' else group_id end, bucket_start, is_inside, deal_id
         ) as net_delta
     from deal_cells
+    where category in ('amount_increased', 'amount_decreased')
 ),
 
 -- Net: each deal counts once. An amount that went up and down again has not changed.
 net_cells as (
     select
-        *,
-        case category
-            when 'amount_increased' then greatest(net_delta, 0)
-            when 'amount_decreased' then least(net_delta, 0)
-            else last_amount
-        end as net_amount
-    from net_deals
+        * exclude (net_delta),
+        case category when 'amount_increased' then greatest(net_delta, 0) else least(net_delta, 0) end as net_amount
+    from net_amounts
+    union all
+    select *, last_amount as net_amount
+    from deal_cells
+    where category not in ('amount_increased', 'amount_decreased')
+),
+
+sums as (
+    select
+        group_id,
+        group_label,
+        parent_team_id,
+        depth,
+        bucket_start,
+        category,
+        is_inside,
+        count(*) as deal_count,
+        sum(change_count) as change_count,
+        sum(amount) as amount,
+        sum(net_amount) as net_amount
+    from net_cells
     where categories is null or category in ({{ asked('categories') }})
+    group by all
 ),
 
 all_categories as (
@@ -108,24 +129,23 @@ all_categories as (
 ),
 
 spine as (
-    {{ report_spine('changes', ['category', 'is_inside'], fixed='all_categories') }}
+    {{ report_spine('sums', ['category', 'is_inside'], fixed='all_categories') }}
 ),
 
 final as (
     select
         spine.*,
-        count(net_cells.deal_id) as deal_count,
-        cast(coalesce(sum(net_cells.change_count), 0) as bigint) as change_count,
-        coalesce(sum(net_cells.amount), 0) as amount,
-        coalesce(sum(net_cells.net_amount), 0) as net_amount
+        coalesce(sums.deal_count, 0) as deal_count,
+        cast(coalesce(sums.change_count, 0) as bigint) as change_count,
+        coalesce(sums.amount, 0) as amount,
+        coalesce(sums.net_amount, 0) as net_amount
     from spine
-    left join net_cells
-        on spine.group_id = net_cells.group_id
-        and spine.bucket_start = net_cells.bucket_start
-        and spine.category = net_cells.category
-        and spine.is_inside = net_cells.is_inside
+    left join sums
+        on spine.group_id = sums.group_id
+        and spine.bucket_start = sums.bucket_start
+        and spine.category = sums.category
+        and spine.is_inside = sums.is_inside
     where categories is null or spine.category in ({{ asked('categories') }})
-    group by all
 )
 
 select {{ report_columns() }}

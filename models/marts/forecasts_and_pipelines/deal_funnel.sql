@@ -5,6 +5,7 @@
         'cohort': ['created', 'closed'],
     },
 ) }}
+{% set cohort_date = "case cohort when 'closed' then close_date else created_date end" %}
 
 with
 
@@ -77,32 +78,54 @@ scope as (
     select * from {{ report_deal_scope() }}
 ),
 
--- No other deal walks: most are of other pipelines, or were created outside of what is asked for.
-asked_deals as (
-    {{ asked_records(
-        ref('fct_deals'), "case cohort when 'closed' then close_date else created_date end"
-    ) }}
+-- The mart has walked through all stages, in their order and each required, for the deals of each day of
+-- creation. Else the deals walk that are asked for, and no others.
+walking_deals as (
+    {{ asked_records(ref('fct_deals'), cohort_date) }}
         and pipeline_id in (select pipeline_id from scope)
+        and (cohort = 'created' or is_closed)
+        and (cohort = 'closed' or stages is not null or optional_stages is not null)
 ),
 
-deal_steps as (
-    {{ deal_funnel('steps', 'asked_deals') }}
+walked_steps as (
+    {{ deal_funnel('steps', 'walking_deals') | indent(4) }}
+),
+
+owner_steps as (
+    select
+        created_date as cohort_date,
+        stage_position,
+        owner_id,
+        pipeline_id,
+        {{ deal_funnel_measure_names() | join(',\n        ') }}
+    from {{ ref('rpt_deal_funnel') }}
+    where cohort = 'created'
+        and stages is null
+        and optional_stages is null
+    union all
+    select
+        {{ cohort_date }} as cohort_date,
+        walked_steps.position as stage_position,
+        walking_deals.owner_id,
+        walking_deals.pipeline_id,
+        {{ deal_funnel_measures() | indent(8) }}
+    from walked_steps
+    inner join walking_deals on walked_steps.deal_id = walking_deals.deal_id
+    group by {{ cohort_date }}, walked_steps.position, walking_deals.owner_id, walking_deals.pipeline_id
 ),
 
 deals as (
     select
-        scope.*,
+        scope.* exclude (pipeline_id),
         buckets.bucket_start,
-        deal_steps.*
-    from deal_steps
-    inner join {{ ref('fct_deals') }} as fct_deals on deal_steps.deal_id = fct_deals.deal_id
+        owner_steps.* exclude (cohort_date, owner_id, pipeline_id)
+    from owner_steps
     inner join scope
-        on fct_deals.owner_id = scope.owner_id
-        and fct_deals.pipeline_id = scope.pipeline_id
+        on owner_steps.owner_id = scope.owner_id
+        and owner_steps.pipeline_id = scope.pipeline_id
     inner join buckets
-        on case cohort when 'closed' then fct_deals.close_date else fct_deals.created_date end >= buckets.first_day
-        and case cohort when 'closed' then fct_deals.close_date else fct_deals.created_date end < buckets.end_day
-    where cohort = 'created' or fct_deals.is_closed
+        on owner_steps.cohort_date >= buckets.first_day
+        and owner_steps.cohort_date < buckets.end_day
 ),
 
 spine as (
@@ -115,13 +138,13 @@ measured as (
         steps.position as stage_position,
         steps.stage_id,
         steps.stage_label,
-        {{ deal_funnel_measures() }}
+        {{ deal_funnel_sums('deals') | indent(8) }}
     from spine
     cross join steps
     left join deals
         on spine.group_id = deals.group_id
         and spine.bucket_start = deals.bucket_start
-        and steps.position = deals.position
+        and steps.position = deals.stage_position
     group by all
 ),
 

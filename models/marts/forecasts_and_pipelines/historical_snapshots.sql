@@ -8,6 +8,14 @@
         'close_to': none,
     },
 ) }}
+{% set keys = {
+    'owner_id': 'owner_id',
+    'pipeline_id': 'pipeline_id',
+    'stage_pipeline_id': "case break_down_by when 'stage' then stage_pipeline_id end",
+    'stage_id': "case break_down_by when 'stage' then stage_id end",
+    'amount_band': "case break_down_by when 'amount_band' then amount_band end",
+    'forecast_category': "case break_down_by when 'forecast_category' then forecast_category end",
+} %}
 
 with
 
@@ -68,29 +76,41 @@ dates as (
         and (asked_days.is_asked or asked_days.date_day = build_info.run_date)
 ),
 
-other_dates as (
-    select snapshot_date from dates where not is_stored
+-- Those of the mart are told from its levels, which know no close date; others from all states.
+mart_dates as (
+    select snapshot_date
+    from dates
+    where not is_stored
+        and close_from is null
+        and close_to is null
+        and snapshot_date in (select snapshot_date from {{ ref('dim_snapshot_dates') }} where not is_stored)
 ),
 
-levels as (
-    {{ snapshot_levels(
-        'other_dates',
-        {
-            'owner_id': 'owner_id',
-            'pipeline_id': 'pipeline_id',
-            'stage_pipeline_id': "case break_down_by when 'stage' then stage_pipeline_id end",
-            'stage_id': "case break_down_by when 'stage' then stage_id end",
-            'amount_band': "case break_down_by when 'amount_band' then amount_band end",
-            'forecast_category': "case break_down_by when 'forecast_category' then forecast_category end",
-        },
-        where="(deal_status = 'open' or is_stage_unknown or (select is_included from closed))"
+other_dates as (
+    select snapshot_date
+    from dates
+    where not is_stored
+        and snapshot_date not in (select snapshot_date from mart_dates)
+),
+
+mart_levels as (
+    {{ snapshot_levels('mart_dates', keys, spans_of_levels(
+        "deal_status not in ('won', 'lost') or (select is_included from closed)"
+    )) | indent(4) }}
+),
+
+other_levels as (
+    {{ snapshot_levels('other_dates', keys, spans_of_states(
+        "(deal_status = 'open' or is_stage_unknown or (select is_included from closed))"
         ~ " and (close_from is null or close_date >= cast(close_from as date))"
-        ~ " and (close_to is null or close_date < cast(close_to as date))",
-    ) }}
+        ~ " and (close_to is null or close_date < cast(close_to as date))"
+    )) | indent(4) }}
 ),
 
 reconstructed as (
-    {{ snapshots_shown('levels', 'other_dates') | indent(4) }}
+    {{ snapshots_shown('mart_levels', 'mart_dates') | indent(4) }}
+    union all
+    {{ snapshots_shown('other_levels', 'other_dates') | indent(4) }}
 ),
 
 snapshots as (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestration.checks import Invariant
+from orchestration.checks.second_road import unlike_last_versions
 
 INVARIANTS = [
     Invariant(
@@ -27,26 +28,18 @@ INVARIANTS = [
         words="27.7.6, H6: the last version of stage, pipeline, amount, close date, owner and forecast "
         "category is what stands on the deal.",
         blocking=False,
-        sql="""
-            with last_versions as (
-                select deal_id, name, value as last_value from proof_moments where is_last
-            ),
-            present as (
-                select id as deal_id, unnest([
-                    {'name': 'dealstage', 'value': dealstage},
-                    {'name': 'pipeline', 'value': pipeline},
-                    {'name': 'amount', 'value': cast(amount as varchar)},
-                    {'name': 'closedate', 'value': cast(closedate as varchar)},
-                    {'name': 'hubspot_owner_id', 'value': hubspot_owner_id},
-                    {'name': 'hs_manual_forecast_category', 'value': hs_manual_forecast_category}
-                ], recursive := true)
-                from raw_hubspot.deals
-            )
-            select deal_id as id, name, last_value, value as present_value
-            from last_versions
-            inner join present using (deal_id, name)
-            where last_value <> coalesce(trim(value), '')
-        """,
+        sql=unlike_last_versions(
+            "(select *, id as deal_id from raw_hubspot.deals)",
+            {
+                "dealstage": "compared.dealstage",
+                "pipeline": "compared.pipeline",
+                "amount": "cast(compared.amount as varchar)",
+                "closedate": "cast(compared.closedate as varchar)",
+                "hubspot_owner_id": "compared.hubspot_owner_id",
+                "hs_manual_forecast_category": "compared.hs_manual_forecast_category",
+            },
+            "{last_value} <> coalesce(trim({value}), '')",
+        ),
     ),
     Invariant(
         name="hubspots_stage_entry_is_the_last_stage_version",

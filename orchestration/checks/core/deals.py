@@ -7,6 +7,7 @@ versions. What became of a deal in its stages stands in `visits.py`.
 from __future__ import annotations
 
 from orchestration.checks import Invariant
+from orchestration.checks.second_road import unlike_last_versions
 
 INVARIANTS = [
     # --- the population ---
@@ -139,32 +140,21 @@ INVARIANTS = [
         by="deal",
         words="H6: the last state has the value of the last version of stage, pipeline, amount, close "
         "date, owner and forecast category before run_ts.",
-        sql="""
-            with last_versions as (
-                select deal_id, name, nullif(value, '') as value
-                from proof_moments
-                where is_last
-                    and deal_id in (select deal_id from proof_deals where created_at is not null)
-            ),
-            last_states as (
-                select deal_id, unnest([
-                    {'name': 'dealstage', 'value': nullif(stage_id, 'none')},
-                    {'name': 'pipeline', 'value': nullif(pipeline_id, 'none')},
-                    {'name': 'amount', 'value': cast(amount as varchar)},
-                    {'name': 'closedate', 'value': cast(close_at as varchar)},
-                    {'name': 'hubspot_owner_id', 'value': nullif(owner_id, 'none')},
-                    {
-                        'name': 'hs_manual_forecast_category',
-                        'value': nullif(forecast_category, '(No category)')
-                    }
-                ], recursive := true)
-                from core.fct_deal_states
+        sql=unlike_last_versions(
+            """(
+                select * from core.fct_deal_states
                 where valid_to is null
-            )
-            select deal_id as id, name, last_states.value as state_value, last_versions.value as raw_value
-            from last_states
-            inner join last_versions using (deal_id, name)
-            where last_states.value is distinct from last_versions.value
-        """,
+                    and deal_id in (select deal_id from proof_deals where created_at is not null)
+            )""",
+            {
+                "dealstage": "nullif(compared.stage_id, 'none')",
+                "pipeline": "nullif(compared.pipeline_id, 'none')",
+                "amount": "cast(compared.amount as varchar)",
+                "closedate": "cast(compared.close_at as varchar)",
+                "hubspot_owner_id": "nullif(compared.owner_id, 'none')",
+                "hs_manual_forecast_category": "nullif(compared.forecast_category, '(No category)')",
+            },
+            "{value} is distinct from nullif({last_value}, '')",
+        ),
     ),
 ]

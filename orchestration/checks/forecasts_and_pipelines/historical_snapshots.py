@@ -13,6 +13,44 @@ from orchestration.checks.second_road import day
 
 # Days that this build computed; also those that it is about to store, which the mart shows as stored.
 COMPUTED_DAY = "snapshot_date in (select snapshot_date from core.dim_snapshot_dates where not is_stored)"
+# These days added up: the mart is a view that spells out many rows, and several laws ask for sums of them.
+RELATIONS = {
+    "proof_snapshot_sums": f"""
+        select snapshot_date, owner_id, deal_status,
+            sum(deal_count) as deal_count, sum(total_amount) as total_amount,
+            sum(weighted_amount) as weighted_amount, sum(unknown_count) as unknown_count
+        from reports.rpt_historical_snapshots where {COMPUTED_DAY}
+        group by snapshot_date, owner_id, deal_status
+    """,
+}
+
+
+def on_each_day(moves: str) -> str:
+    """SQL of what has come and gone by each reconstructed day, by owner: snapshot_date, owner_id, deal_count.
+
+    `moves` is a select with owner_id, move_date and deal_count. They are added up per first day that shows
+    them before they meet all days, which are many for each move.
+    """
+    return f"""
+        with moves as ({moves}),
+        days as (select snapshot_date from core.dim_snapshot_dates where not is_stored),
+        first_days as (
+            select move_date, min(snapshot_date) as first_day
+            from (select distinct move_date from moves) as move_dates
+            inner join days on move_date <= snapshot_date
+            group by move_date
+        ),
+        moved as (
+            select owner_id, first_day, sum(deal_count) as deal_count
+            from moves
+            inner join first_days using (move_date)
+            group by owner_id, first_day
+        )
+        select snapshot_date, owner_id, deal_count
+        from moved
+        inner join days on first_day <= snapshot_date
+    """
+
 
 INVARIANTS = [
     Invariant(
@@ -22,21 +60,15 @@ INVARIANTS = [
         words="17(b), K7: on every reconstructed date open + won + lost + unknown = the deals created by "
         "then, by present owner.",
         **equal_sums(
-            f"""
-            select snapshot_date, owner_id, deal_count + unknown_count as deal_count
-            from reports.rpt_historical_snapshots where {COMPUTED_DAY}
-            """,
             """
-            with created as (
-                select owner_id, created_date, count(*) as deal_count
+            select snapshot_date, owner_id, deal_count + unknown_count as deal_count
+            from proof_snapshot_sums
+            """,
+            on_each_day("""
+                select owner_id, created_date as move_date, count(*) as deal_count
                 from core.fct_deals where created_date is not null
                 group by owner_id, created_date
-            )
-            select snapshot_date, owner_id, deal_count
-            from created
-            inner join core.dim_snapshot_dates on created_date <= snapshot_date
-            where not is_stored
-            """,
+            """),
             by="snapshot_date, owner_id",
             measures="deal_count",
         ),
@@ -70,23 +102,56 @@ INVARIANTS = [
             )
             select * from ({
             unequal_sums(
-                f'''
-                select snapshot_date, owner_id, deal_count
-                from reports.rpt_historical_snapshots
-                where {COMPUTED_DAY} and deal_status = 'open'
-                ''',
                 '''
                 select snapshot_date, owner_id, deal_count
-                from daily
-                inner join core.dim_snapshot_dates on move_date <= snapshot_date
-                where not is_stored
+                from proof_snapshot_sums where deal_status = 'open'
                 ''',
+                on_each_day("from daily"),
                 by="snapshot_date, owner_id",
                 measures="deal_count",
             )
         }) as differences
             where owner_id not in (select owner_id from lost_owners)
         """,
+    ),
+    Invariant(
+        name="snapshots_are_worth_what_their_deals_were_in_all",
+        report="rpt_historical_snapshots",
+        by="day",
+        words="17, K7: on every reconstructed date deals, amounts and weighted amounts are those of the "
+        "states that begin by then and last beyond; deals with lost history count apart.",
+        **equal_sums(
+            "select * from proof_snapshot_sums",
+            f"""
+            with states as (
+                select *, {HISTORY_IS_LOST} as is_lost from core.fct_deal_states
+            ),
+            moves as (
+                select valid_from_date as move_date,
+                    count(*) filter (where not is_lost) as deal_count,
+                    sum(company_amount) filter (where not is_lost) as total_amount,
+                    sum(weighted_amount) filter (where not is_lost) as weighted_amount,
+                    count(*) filter (where is_lost) as unknown_count
+                from states
+                group by valid_from_date
+                union all
+                select valid_to_date,
+                    -count(*) filter (where not is_lost),
+                    -sum(company_amount) filter (where not is_lost),
+                    -sum(weighted_amount) filter (where not is_lost),
+                    -count(*) filter (where is_lost)
+                from states
+                where valid_to_date is not null
+                group by valid_to_date
+            )
+            select snapshot_date, moves.* exclude (move_date)
+            from moves
+            inner join core.dim_snapshot_dates on move_date <= snapshot_date
+            where not is_stored
+            """,
+            by="snapshot_date",
+            measures="deal_count, total_amount, weighted_amount, unknown_count",
+        ),
     ),
     Invariant(
         name="snapshots_are_the_same_in_sum_however_they_are_broken_down",
