@@ -16,7 +16,7 @@ from orchestration.engines.spark_process import SparkError, spark_session, suffi
 from orchestration.engines.spark_publication import builds, prune, roll_back, show
 from orchestration.publish import PublishError
 from orchestration.settings import Settings
-from tests.spark_builds import Warehouse, need_spark
+from tests.spark_builds import ODD, Warehouse, need_spark
 
 FIRST, SECOND, THIRD = (f"2026010{day}T000000.000000Z" for day in (1, 2, 3))
 
@@ -24,9 +24,8 @@ FIRST, SECOND, THIRD = (f"2026010{day}T000000.000000Z" for day in (1, 2, 3))
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory) -> Iterator[Warehouse]:
     need_spark()
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("spark") / "data", engine="spark", memory_limit="1GB", spark_cores=1
-    )
+    folder = tmp_path_factory.mktemp("spark") / ODD
+    settings = Settings(data_dir=folder, engine="spark", memory_limit="1GB", spark_cores=1)
     with spark_session(settings) as spark:
         spark_publication.check_marts(spark)
         yield Warehouse(settings, spark)
@@ -115,7 +114,7 @@ def test_a_database_that_is_somebody_elses_is_left_alone(warehouse):
     spark = warehouse.spark
     spark.execute("create database staging comment 'of somebody else'")
     with pytest.raises(PublishError, match="staging that is not this project's"):
-        spark_publication.renew_database(spark, "staging", warehouse.folder("staging"))
+        spark_publication.renew_database(spark, "staging", warehouse.folder("staging"), FIRST)
     spark.execute("drop view core.build_info")
     spark.execute("drop database core")
     spark.execute("create database core comment 'of somebody else'")

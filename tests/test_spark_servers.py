@@ -17,11 +17,12 @@ from orchestration.engines import spark_publication
 from orchestration.engines.spark import Spark
 from orchestration.engines.spark_process import SparkError, landed_build, spark_session, suffix_of
 from orchestration.engines.spark_publication import builds, prune, roll_back, show
+from orchestration.ingest.values import literal
 from orchestration.publish import PublishError
 from orchestration.settings import Settings
 from tests.harness import load_crm
 from tests.loading import crm
-from tests.spark_builds import Warehouse, need_spark
+from tests.spark_builds import ODD, Warehouse, need_spark
 from tests.spark_server import spark_server
 
 FIRST, SECOND = (f"2026010{day}T000000.000000Z" for day in (1, 2))
@@ -33,9 +34,7 @@ def settings(request, tmp_path_factory) -> Iterator[Settings]:
     need_spark()
     folder = tmp_path_factory.mktemp(request.param)
     with spark_server(request.param, folder / "server") as url:
-        yield Settings(
-            data_dir=folder / "data", engine="spark", spark_url=url, spark_warehouse=folder / "warehouse"
-        )
+        yield Settings(data_dir=folder / "data", engine="spark", spark_url=url, spark_warehouse=folder / ODD)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +119,7 @@ def test_dbt_builds_there_what_duckdb_does(settings, monkeypatch):
         ("core.build_info", f"core_{suffix}"),
     ):
         folder = settings.spark_warehouse_dir / f"{database}.db" / table.partition(".")[2]
-        assert as_read(build.connection, f"read_parquet('{folder}/*.parquet')") == as_read(
+        assert as_read(build.connection, f"read_parquet({literal(f'{folder}/*.parquet')})") == as_read(
             build.connection, table
         )
 

@@ -63,7 +63,7 @@ class Spark(Engine):
             with spark_session(self.settings) as spark:
                 spark_publication.check_marts(spark)
                 for database in (*_OF_BUILD, *marts):
-                    spark_publication.renew_database(spark, database, self._folder(database))
+                    spark_publication.renew_database(spark, database, self._folder(database), self._build_id)
         else:
             for database in (*_OF_BUILD, *marts):
                 shutil.rmtree(self._folder(database), ignore_errors=True)
@@ -155,11 +155,15 @@ class Spark(Engine):
         return dbt_runs.compiled_manifest(on_duckdb(self.settings))
 
     @property
-    def _suffix(self) -> str:
+    def _build_id(self) -> str:
         build_id = landed_build(self.settings)
         if build_id is None:
             raise dbt_runs.DbtError("No raw tables have landed for Spark yet; run the whole job.")
-        return suffix_of(build_id)
+        return build_id
+
+    @property
+    def _suffix(self) -> str:
+        return suffix_of(self._build_id)
 
     def _folder(self, database: str) -> Path:
         return self.settings.spark_warehouse_dir / f"{database}.db"
