@@ -97,14 +97,22 @@ def test_values_come_back_as_they_are(warehouse):
 
 
 def test_a_metastore_that_another_program_keeps_open_is_said_to_be(warehouse, monkeypatch):
+    """Before anything is built, too, which could not be published."""
     monkeypatch.setattr(spark_process, "_ENDING", 0.3)
     settings = warehouse.settings
-    with pytest.raises(SparkError) as error, spark_session(settings):
-        pass
-    assert str(error.value) == (
+    words = (
         f"Another program has {settings.data_dir}/spark/metastore open, such as a reader's session; "
         "close it and run again."
     )
+    left_behind = settings.spark_warehouse_dir / "staging.db"
+    left_behind.mkdir()
+    with pytest.raises(SparkError) as error, spark_session(settings):
+        pass
+    assert str(error.value) == words
+    with pytest.raises(SparkError) as error:
+        Spark(settings).begin_build()
+    assert str(error.value) == words and left_behind.exists()
+    left_behind.rmdir()
     with pytest.raises(PublishError, match="Another program has"):
         Spark(settings).roll_back()
     assert warehouse.spark.execute("select 1").rows == [(1,)]

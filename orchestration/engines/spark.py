@@ -29,6 +29,7 @@ from orchestration.engines.spark_process import (
     raw_dir,
     spark_session,
     suffix_of,
+    wait_for_metastore,
 )
 from orchestration.engines.spark_publication import MARTS
 from orchestration.ingest.values import literal, quoted
@@ -55,7 +56,12 @@ class Spark(Engine):
         return f"; written for Spark in {perf_counter() - start:.1f} s"
 
     def begin_build(self) -> None:
-        """Remove what is left of builds that nobody reads; a server gets the databases of the build."""
+        """Remove what is left of builds that nobody reads; a server gets the databases of the build.
+
+        Raises SparkError where publication could not open the metastore.
+        """
+        if not self.settings.spark_url:
+            wait_for_metastore(self.settings)
         dbt_runs.compiled_manifest(on_duckdb(self.settings))  # while nobody has the build database open
         shutil.rmtree(self.settings.spark_dir / "scratch", ignore_errors=True)
         marts = [f"{schema}_{self._suffix}" for schema in MARTS]
