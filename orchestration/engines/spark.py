@@ -151,6 +151,15 @@ class Spark(Engine):
             raise publish.PublishError(str(error)) from None
         return publish.point_back(self.settings, left, now)
 
+    def left_from_before(self, build_id: str) -> list[str]:
+        """Folders that publication has not been able to remove, such as those of a server's user."""
+        return [
+            f"the folder {folder}, which this user may not remove"
+            for folder in sorted(self.settings.spark_warehouse_dir.glob("*.db"))
+            if spark_publication.is_of_build(folder.stem)
+            and folder.stem.partition("_")[2] < suffix_of(build_id)
+        ]
+
     @property
     def address(self) -> str:
         where = self.settings.spark_dir / "conf" if not self.settings.spark_url else "the server"
