@@ -5,8 +5,9 @@ rows and texts those are says `ingest/forgotten.py`.
 
 Kept history and the raw tables lose the person and are written anew, so that no byte stays in a file;
 so do the landing of a source that has one, the files of rejects, and the run history. Then the job
-runs: what it publishes is without the person, and no build from before is kept. A list of ids stays in
-kept history, so that no later load brings the person back, whatever the source still holds.
+runs: what it lands and publishes, on whichever engine, is without the person, and no build from before is
+kept; what cannot be removed there is told. A list of ids stays in kept history, so that no later load
+brings the person back, whatever the source still holds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import data_folder
+from orchestration import data_folder, publish
+from orchestration.engines import engine_of
 from orchestration.ingest.contract import TABLES
 from orchestration.ingest.delivery import LoadError
 from orchestration.ingest.forgotten import PERSON, mentions, merged_with, take_out
@@ -31,7 +33,6 @@ from orchestration.ingest.history import KeptHistory, attached, transaction
 from orchestration.ingest.sources import forget_in_source
 from orchestration.lock import RunUnderWay, only_run
 from orchestration.plan import forget_basis
-from orchestration.publish import withdraw_verdict
 from orchestration.run import explain, run_job, summary
 from orchestration.run_log import ConsoleLog
 from orchestration.settings import Settings, SettingsError, load_settings, set_tool_environment
@@ -70,7 +71,7 @@ def forget(settings: Settings, contact_id: str, now: datetime) -> Forgotten:
             contact_ids = merged_with(build, relations["contacts"], [contact_id])
             _must_be_known(build, relations, history, contact_ids)
             # Before anything goes: no night may build on tables that hold the person.
-            withdraw_verdict(build)
+            publish.withdraw_verdict(build)
             forget_basis(build)
             spoken_of = mentions(build, relations["associations"], contact_ids)
             with transaction(build):
@@ -157,6 +158,13 @@ def main(arguments: list[str]) -> int:
             log = ConsoleLog()
             run_job(settings, log)
         print(summary(settings, log, time.monotonic() - begin))
+        if left := engine_of(settings).left_from_before(publish.oldest_allowed(settings)):
+            print(
+                "\nWhat is kept and what is published have forgotten the person. What could not be removed "
+                f"of earlier builds still holds them: {'; '.join(left)}. See to that and `make run`.",
+                file=sys.stderr,
+            )
+            return 1
         print(f"\nForgotten   {', '.join(forgotten.contact_ids)}; builds from before were removed")
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

@@ -34,6 +34,8 @@ POSTGRES_OPTIONS = "-c work_mem=64MB -c jit=off -c enable_nestloop=off"
 MEMORY_SHARE, MEMORY_AT_MOST_MIB = 0.6, 6144
 SPARK_PYTHON = PROJECT_ROOT / ".venv-spark" / "bin" / "python"
 _OLDEST_JAVA = 17
+# Patterns of files, separators in Java's and the metastore's settings, and letters that Java's start garbles.
+_NOT_IN_PATHS_OF_SPARK = re.compile(r"[][{}*?\\;:,\x00-\x1f]|[^\u0000-\uffff]")
 
 
 class SettingsError(ValueError):
@@ -386,7 +388,14 @@ def set_tool_environment(settings: Settings) -> None:
 
 
 def _must_have_spark(settings: Settings) -> None:
-    """Raises SettingsError where dbt for Spark is not installed, or no Java that a session can run in."""
+    """Raises SettingsError where dbt for Spark is not installed, or no Java that a session can run in, and
+    where Spark would not find its tables."""
+    for name, folder in (("DATA_DIR", settings.data_dir), ("SPARK_WAREHOUSE", settings.spark_warehouse_dir)):
+        if found := _NOT_IN_PATHS_OF_SPARK.search(str(folder)):
+            raise SettingsError(
+                f"SALES_REPORTS_ENGINE=spark: Spark takes {found[0]!r} in a path for something else; set "
+                f"{PREFIX}{name} to another folder than {folder}"
+            )
     if not SPARK_PYTHON.exists():
         raise SettingsError(
             f"SALES_REPORTS_ENGINE=spark needs {SPARK_PYTHON.parent.parent}; run: make .venv-spark/.installed"

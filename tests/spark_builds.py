@@ -17,7 +17,11 @@ import pytest
 from orchestration.engines import spark_publication
 from orchestration.engines.spark_process import SparkSession, suffix_of
 from orchestration.engines.spark_publication import register, register_table
+from orchestration.ingest.values import literal
 from orchestration.settings import SPARK_PYTHON, Settings
+
+# What a folder may be called, and addresses or texts write otherwise.
+ODD = 'it\'s ä+b #1 "100%20"'
 
 
 def need_spark() -> None:
@@ -76,4 +80,4 @@ class Warehouse:
 
 def write(query: str, folder: Path) -> None:
     folder.mkdir(parents=True)
-    duckdb.execute(f"copy ({query}) to '{folder}/rows.parquet' (format parquet)")
+    duckdb.execute(f"copy ({query}) to {literal(f'{folder}/rows.parquet')} (format parquet)")

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.engines.spark_process import location_of
 from orchestration.settings import PROJECT_ROOT
 
 PYTHON = PROJECT_ROOT / ".venv-spark" / "bin" / "python"
@@ -91,7 +92,7 @@ class Spark:
             {
                 "dbt": [*arguments, *map(str, options)],
                 "environment": {
-                    "SALES_REPORTS_DBT_SPARK_RAW": raw.as_uri(),
+                    "SALES_REPORTS_DBT_SPARK_RAW": location_of(raw),
                     "SALES_REPORTS_DBT_BUILD": build,
                     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
                 },
@@ -123,7 +124,7 @@ def spark_session(folder: Path) -> Iterator[Spark]:
     if not PYTHON.exists() or not shutil.which("java"):
         message = "no Spark here: needs a Java 17, and `make spark`"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    settings = _SETTINGS | {"spark.sql.warehouse.dir": (folder / "warehouse").as_uri()}
+    settings = _SETTINGS | {"spark.sql.warehouse.dir": location_of(folder / "warehouse")}
     (folder / "spark-defaults.conf").write_text(
         "".join(f"{key} {value}\n" for key, value in settings.items())
     )

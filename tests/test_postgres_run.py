@@ -18,14 +18,14 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
-from psycopg import errors
+from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from orchestration.dbt_runs import DbtError
 from orchestration.engines.postgres import Postgres
 from orchestration.engines.postgres_publication import builds, current_build, ensure_reader, publish_next
 from orchestration.settings import PROJECT_ROOT, Settings
-from tests.end_to_end import run, start
+from tests.end_to_end import DEALS, run, start
 from tests.postgres_builds import build
 from tests.postgres_server import database, postgres_server
 
@@ -197,6 +197,59 @@ def test_rollback_gives_readers_the_build_of_before(home):
     assert done.returncode == 0, done.stderr
     assert f"Readers on postgres have build {BEFORE} now; they had {published}." in done.stdout
     assert home.seen() == home.seen_after_kill["none"]
+
+
+def test_who_is_forgotten_is_on_the_server_no_more(home):
+    """Neither in raw tables nor in a build; one that somebody has a view on is told, and goes later."""
+    with home.connect(BUILDER) as builder:
+        contact_id, email = builder.execute(
+            "select id, email from raw_hubspot.contacts where email is not null order by id limit 1"
+        ).fetchone()
+        published = builds(builder)[0]  # which the rollback has put away
+        assert {"raw_hubspot.contacts", f"core{published.suffix}.dim_contacts"} <= places_of(
+            builder, contact_id, email
+        )
+        builder.execute("create schema of_somebody")
+        builder.execute("create view of_somebody.deals as select * from reports.rpt_deals")
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestration.forget", contact_id],
+        cwd=PROJECT_ROOT,
+        env=os.environ
+        | {"SALES_REPORTS_DATA_DIR": str(home.data_dir), "SALES_REPORTS_DEMO_DEALS": str(DEALS)}
+        | home.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    suffix = BEFORE.replace(".", "_").lower()
+    assert f"still holds them: the schemas core_{suffix} and reports_{suffix}, which" in done.stderr
+    with home.connect(BUILDER) as builder:
+        current = current_build(builder)
+        assert [found.build_id for found in builds(builder)] == [current.build_id, BEFORE]
+        assert current.build_id != BEFORE
+        assert places_of(builder, contact_id, email) == set()
+        builder.execute("drop schema of_somebody cascade")
+    Postgres(Settings(data_dir=home.data_dir, engine="postgres", postgres_url=home.url)).publish()
+    with home.connect(BUILDER) as builder:
+        assert builds(builder) == [current]
+
+
+def places_of(server: psycopg.Connection, contact_id: str, email: str) -> set[str]:
+    """Tables and views of all schemas in which a contact stands, by the address or by the id."""
+    relations = server.execute(
+        "select table_schema, table_name, max(column_name) filter (where column_name = 'contact_id' "
+        "or table_name = 'contacts' and column_name = 'id') from information_schema.columns "
+        "where table_schema not in ('pg_catalog', 'information_schema') group by 1, 2"
+    ).fetchall()
+    found = set()
+    for schema, name, key in relations:
+        by_id = sql.SQL("t.{} = {}").format(sql.Identifier(key), contact_id) if key else sql.SQL("false")
+        query = sql.SQL("select exists(select 1 from {} as t where {} or strpos(t::text, {}) > 0)").format(
+            sql.Identifier(schema, name), by_id, email
+        )
+        if server.execute(query).fetchone()[0]:
+            found.add(f"{schema}.{name}")
+    return found
 
 
 def test_a_server_that_is_not_there_is_said_without_the_password(tmp_path):

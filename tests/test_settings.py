@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
+from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings, set_tool_environment
 
 # decisions.md §5
 NAMES = (
@@ -145,3 +146,14 @@ def test_only_settings_reads_the_environment():
         if re.search(r"os\.getenv|os\.environ(\.get|\[[^\]]*\](?! =))", line) and path.name != "settings.py"
     ]
     assert readers == []
+
+
+@pytest.mark.parametrize("letter", [*"[]{}*?\\;:,\n", "😀"])
+@pytest.mark.parametrize("name", ["data_dir", "spark_warehouse"])
+def test_a_folder_that_spark_would_not_find_is_refused(tmp_path, monkeypatch, name, letter):
+    monkeypatch.setattr(os, "environ", {})
+    settings = Settings(engine="spark", **{"data_dir": tmp_path} | {name: tmp_path / f"a{letter}b"})
+    with pytest.raises(SettingsError) as error:
+        set_tool_environment(settings)
+    assert f"Spark takes {letter!r} in a path for something else; set SALES_REPORTS_" in str(error.value)
+    assert f"{name.upper()} to another folder than {tmp_path}" in str(error.value)

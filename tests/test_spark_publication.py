@@ -7,16 +7,24 @@ Belongs here: publication of tiny builds made by hand, without dbt. That a whole
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
+import duckdb
 import pytest
 
+from orchestration import dbt_runs, publish
 from orchestration.engines import spark_process, spark_publication
 from orchestration.engines.spark import Spark
-from orchestration.engines.spark_process import SparkError, spark_session, suffix_of
+from orchestration.engines.spark_process import SparkError, raw_dir, spark_session, suffix_of
 from orchestration.engines.spark_publication import builds, prune, roll_back, show
+from orchestration.forget import forget
+from orchestration.ingest.load import load_id
+from orchestration.ingest.values import literal
 from orchestration.publish import PublishError
 from orchestration.settings import Settings
-from tests.spark_builds import Warehouse, need_spark
+from tests.loading import DAY_1, DataFolder
+from tests.spark_builds import ODD, Warehouse, need_spark
+from tests.test_forget import DAY_2, DAY_3, NAME, full_crm
 
 FIRST, SECOND, THIRD = (f"2026010{day}T000000.000000Z" for day in (1, 2, 3))
 
@@ -24,9 +32,8 @@ FIRST, SECOND, THIRD = (f"2026010{day}T000000.000000Z" for day in (1, 2, 3))
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory) -> Iterator[Warehouse]:
     need_spark()
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("spark") / "data", engine="spark", memory_limit="1GB", spark_cores=1
-    )
+    folder = tmp_path_factory.mktemp("spark") / ODD
+    settings = Settings(data_dir=folder, engine="spark", memory_limit="1GB", spark_cores=1)
     with spark_session(settings) as spark:
         spark_publication.check_marts(spark)
         yield Warehouse(settings, spark)
@@ -98,24 +105,83 @@ def test_values_come_back_as_they_are(warehouse):
 
 
 def test_a_metastore_that_another_program_keeps_open_is_said_to_be(warehouse, monkeypatch):
+    """Before anything is built, too, which could not be published."""
     monkeypatch.setattr(spark_process, "_ENDING", 0.3)
     settings = warehouse.settings
-    with pytest.raises(SparkError) as error, spark_session(settings):
-        pass
-    assert str(error.value) == (
+    words = (
         f"Another program has {settings.data_dir}/spark/metastore open, such as a reader's session; "
         "close it and run again."
     )
+    left_behind = settings.spark_warehouse_dir / "staging.db"
+    left_behind.mkdir()
+    with pytest.raises(SparkError) as error, spark_session(settings):
+        pass
+    assert str(error.value) == words
+    with pytest.raises(SparkError) as error:
+        Spark(settings).begin_build()
+    assert str(error.value) == words and left_behind.exists()
+    left_behind.rmdir()
     with pytest.raises(PublishError, match="Another program has"):
         Spark(settings).roll_back()
     assert warehouse.spark.execute("select 1").rows == [(1,)]
+
+
+def test_who_was_forgotten_is_in_nothing_that_is_kept(warehouse, tmp_path, monkeypatch):
+    """Neither in the raw tables that have landed nor in a build that can be shown."""
+    spark, folder, before = warehouse.spark, DataFolder(tmp_path), load_id(DAY_1)
+    settings = Settings(
+        data_dir=tmp_path,
+        source="files",
+        engine="spark",
+        spark_warehouse=warehouse.settings.spark_warehouse_dir,
+    )
+    engine = Spark(settings)
+    folder.load(full_crm(), DAY_1, source="files")
+    engine.land(folder.build)
+    folder.close()
+    assert {"contacts", "calls", "emails"} <= tables_with_traces(settings)
+    show(spark, warehouse.build(before, 3))
+
+    forget(settings, "70070", DAY_2)
+    folder.load(full_crm(), DAY_3, source="files")
+    engine.land(folder.build)
+    folder.close()
+    assert tables_with_traces(settings) == set()
+
+    build_id = warehouse.build(load_id(DAY_3), 5)
+    # Proven, and complete on Spark; this session has the metastore open.
+    monkeypatch.setattr(publish, "audited_build_id", lambda _: build_id)
+    monkeypatch.setattr(dbt_runs, "compiled_manifest", lambda _: {})
+    monkeypatch.setattr("orchestration.engines.spark.spark_session", lambda _: nullcontext(spark))
+    engine.publish()
+    assert builds(spark) == [build_id]
+    assert warehouse.seen() == (build_id, 5, 4)
+    folders = {path.stem for path in settings.spark_warehouse_dir.glob("*_20*.db")}
+    assert folders == {f"{schema}_{suffix_of(build_id)}" for schema in ("core", "reports")}
+
+    assert engine.left_from_before(load_id(DAY_2)) == []
+    left = warehouse.folder(f"core_{suffix_of(before)}")
+    left.mkdir()
+    (words,) = engine.left_from_before(load_id(DAY_2))
+    assert str(left) in words
+
+
+def tables_with_traces(settings: Settings) -> set[str]:
+    """Landed tables in which the person's name stands."""
+    found = set()
+    for folder in raw_dir(settings).iterdir():
+        rows = literal(f"{folder}/*.parquet")
+        query = f"select count(*) from read_parquet({rows}) as t where contains(cast(t as varchar), '{NAME}')"
+        if duckdb.execute(query).fetchone() != (0,):
+            found.add(folder.name)
+    return found
 
 
 def test_a_database_that_is_somebody_elses_is_left_alone(warehouse):
     spark = warehouse.spark
     spark.execute("create database staging comment 'of somebody else'")
     with pytest.raises(PublishError, match="staging that is not this project's"):
-        spark_publication.renew_database(spark, "staging", warehouse.folder("staging"))
+        spark_publication.renew_database(spark, "staging", warehouse.folder("staging"), FIRST)
     spark.execute("drop view core.build_info")
     spark.execute("drop database core")
     spark.execute("create database core comment 'of somebody else'")

@@ -45,7 +45,7 @@
 
 {# Raw tables lie in a folder as folders of Parquet, unless they are in the metastore already. #}
 {% macro find_raw_tables() %}
-    {% set folder = env_var('SALES_REPORTS_DBT_SPARK_RAW', '') %}
+    {% set folder = env_var('SALES_REPORTS_DBT_SPARK_RAW', '') | replace("'", "\\'") %}
     {% if folder %}
         {% for _, name in model.sources %}
             {% set raw_table = source('hubspot', name) %}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,14 +43,13 @@ def main() -> int:
             print(generated.words, file=sys.stderr)
             return 1
         for name, environment in _variants(arguments.engines):
-            data = re.sub(r"\W+", "_", f"data {name}")
-            phase = run_phase(name, "engine", work, data=data, environment=environment)
+            phase = run_phase(name, "engine", work, data=f"data {name}", environment=environment)
             found.setdefault(deals, {})[name] = phase
             print(f"{deals:>10,} deals  {name:<16} {_line(phase)}", flush=True)
             if not phase.succeeded:
                 print(phase.words, file=sys.stderr)
             _write(folder, found)
-            shutil.rmtree(work / data, ignore_errors=True)
+            shutil.rmtree(work / f"data {name}", ignore_errors=True)
         shutil.rmtree(work)
     print("\n".join(markdown(found)))
     print(f"Written to {folder / JSON_FILE} and {folder / MARKDOWN_FILE}")
@@ -80,7 +78,7 @@ def _variants(engines: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]
             yield engine, {f"{PREFIX}ENGINE": engine}
             continue
         for cores in dict.fromkeys((1, os.cpu_count() or 1)):
-            name = f"spark, {cores} core{'s' if cores > 1 else ''}"
+            name = f"spark with {cores} core{'s' if cores > 1 else ''}"
             yield name, {f"{PREFIX}ENGINE": engine, f"{PREFIX}SPARK_CORES": str(cores)}
 
 

@@ -55,6 +55,10 @@ class Engine:
         """
         return publish.roll_back(self.settings)
 
+    def left_from_before(self, build_id: str) -> list[str]:
+        """What is still there of builds from before this one, besides files, and why; words for people."""
+        return []
+
     @property
     def address(self) -> str:
         """Where readers find the reports besides the file, without secrets; '' where only files are kept."""

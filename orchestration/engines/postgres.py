@@ -102,6 +102,16 @@ class Postgres(Engine):
             left, now = postgres_publication.roll_back(server)
         return publish.point_back(self.settings, left, now)
 
+    def left_from_before(self, build_id: str) -> list[str]:
+        """Builds that somebody is still reading, or on whose tables something of somebody else's depends."""
+        with self._server() as server:
+            return [
+                f"the schemas core{build.suffix} and reports{build.suffix}, which a session reads "
+                "or somebody has views on"
+                for build in postgres_publication.builds(server)
+                if build.build_id < build_id
+            ]
+
     @property
     def address(self) -> str:
         parts = libpq_environment(self.settings.postgres_url)

@@ -29,6 +29,7 @@ from orchestration.engines.spark_process import (
     raw_dir,
     spark_session,
     suffix_of,
+    wait_for_metastore,
 )
 from orchestration.engines.spark_publication import MARTS
 from orchestration.ingest.values import literal, quoted
@@ -55,7 +56,12 @@ class Spark(Engine):
         return f"; written for Spark in {perf_counter() - start:.1f} s"
 
     def begin_build(self) -> None:
-        """Remove what is left of builds that nobody reads; a server gets the databases of the build."""
+        """Remove what is left of builds that nobody reads; a server gets the databases of the build.
+
+        Raises SparkError where publication could not open the metastore.
+        """
+        if not self.settings.spark_url:
+            wait_for_metastore(self.settings)
         dbt_runs.compiled_manifest(on_duckdb(self.settings))  # while nobody has the build database open
         shutil.rmtree(self.settings.spark_dir / "scratch", ignore_errors=True)
         marts = [f"{schema}_{self._suffix}" for schema in MARTS]
@@ -63,7 +69,7 @@ class Spark(Engine):
             with spark_session(self.settings) as spark:
                 spark_publication.check_marts(spark)
                 for database in (*_OF_BUILD, *marts):
-                    spark_publication.renew_database(spark, database, self._folder(database))
+                    spark_publication.renew_database(spark, database, self._folder(database), self._build_id)
         else:
             for database in (*_OF_BUILD, *marts):
                 shutil.rmtree(self._folder(database), ignore_errors=True)
@@ -145,6 +151,15 @@ class Spark(Engine):
             raise publish.PublishError(str(error)) from None
         return publish.point_back(self.settings, left, now)
 
+    def left_from_before(self, build_id: str) -> list[str]:
+        """Folders that publication has not been able to remove, such as those of a server's user."""
+        return [
+            f"the folder {folder}, which this user may not remove"
+            for folder in sorted(self.settings.spark_warehouse_dir.glob("*.db"))
+            if spark_publication.is_of_build(folder.stem)
+            and folder.stem.partition("_")[2] < suffix_of(build_id)
+        ]
+
     @property
     def address(self) -> str:
         where = self.settings.spark_dir / "conf" if not self.settings.spark_url else "the server"
@@ -155,11 +170,15 @@ class Spark(Engine):
         return dbt_runs.compiled_manifest(on_duckdb(self.settings))
 
     @property
-    def _suffix(self) -> str:
+    def _build_id(self) -> str:
         build_id = landed_build(self.settings)
         if build_id is None:
             raise dbt_runs.DbtError("No raw tables have landed for Spark yet; run the whole job.")
-        return suffix_of(build_id)
+        return build_id
+
+    @property
+    def _suffix(self) -> str:
+        return suffix_of(self._build_id)
 
     def _folder(self, database: str) -> Path:
         return self.settings.spark_warehouse_dir / f"{database}.db"

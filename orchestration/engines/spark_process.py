@@ -140,7 +140,7 @@ def spark_session(settings: Settings) -> Iterator[SparkSession]:
     if settings.spark_url:
         _knock(*_address(settings.spark_url))
     else:
-        _wait_for(settings.spark_dir / "metastore")
+        wait_for_metastore(settings)
     is_thrift = (settings.spark_url or "").startswith("thrift:")
     with _program(settings, str(_WORKER)) as process:
         _tell(process, list(_address(settings.spark_url)) if is_thrift else None)
@@ -162,12 +162,12 @@ def _knock(host: str, port: int) -> None:
         ) from None
 
 
-def _wait_for(metastore: Path) -> None:
-    """Wait until nobody has the metastore open. Raises SparkError if somebody keeps it.
+def wait_for_metastore(settings: Settings) -> None:
+    """Wait until nobody has the local metastore open. Raises SparkError if somebody keeps it.
 
     Derby holds a lock on a file of it. Hive would try for most of a minute, and not say what for.
     """
-    deadline = time.monotonic() + _ENDING
+    metastore, deadline = settings.spark_dir / "metastore", time.monotonic() + _ENDING
     while _is_open(metastore / "dbex.lck"):
         if time.monotonic() > deadline:
             raise SparkError(
@@ -239,9 +239,11 @@ def _environment(settings: Settings) -> dict[str, str]:
     own = {
         "SPARK_CONF_DIR": str(_configuration_dir(settings)),
         "TZ": "UTC",
+        # Java reads names of files by it, and a timer's programs have none.
+        "LC_ALL": "C.UTF-8",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
-        "SALES_REPORTS_DBT_SPARK_RAW": raw_dir(settings).as_uri(),
+        "SALES_REPORTS_DBT_SPARK_RAW": location_of(raw_dir(settings)),
     }
     if build := landed_build(settings):
         own["SALES_REPORTS_DBT_BUILD"] = suffix_of(build)
@@ -281,7 +283,7 @@ def write_configuration(settings: Settings) -> None:
             f"jdbc:derby:;databaseName={folder / 'metastore'};create=true"
         ),
         "spark.local.dir": folder / "scratch",
-        "spark.sql.warehouse.dir": settings.spark_warehouse_dir.as_uri(),
+        "spark.sql.warehouse.dir": location_of(settings.spark_warehouse_dir),
         "spark.sql.shuffle.partitions": settings.spark_cores,
         "spark.sql.session.timeZone": "UTC",
         # The steps of all leads of an account are walked through by recursion.
@@ -319,6 +321,11 @@ def landed_build(settings: Settings) -> str | None:
     with duckdb.connect() as connection:
         (build_id,) = connection.execute(f"select build_id from {literal(str(run))}").fetchone()
     return build_id
+
+
+def location_of(folder: Path) -> str:
+    """The address of a folder as Spark takes it, which knows no %20: every character is what it is."""
+    return f"file://{folder}"
 
 
 def suffix_of(build_id: str) -> str:

@@ -28,15 +28,18 @@ from typing import Any
 import duckdb
 
 from orchestration import published_catalog
-from orchestration.engines.spark_process import SparkSession, suffix_of
+from orchestration.engines.spark_process import SparkSession, location_of, suffix_of
 from orchestration.publish import PublishError, published_nodes
 
 MARTS = ("core", "reports")
 STATEMENTS = "publication"
 _OURS = "sales_reports: "
 _BUILD = f"{_OURS}build "
-_SHOWN = "sales_reports.build"
-"""The property of `reports` that says which build is shown, or about to be."""
+_TURN = "sales_reports.turn"
+"""The property of a build's `publication` that says when it was shown last: the greatest number is the last.
+
+Of tables, since Spark cannot alter a database whose folder has a blank in its path.
+"""
 _LAST = "core.build_info"
 
 
@@ -56,7 +59,7 @@ def check_marts(spark: SparkSession) -> None:
             )
 
 
-def renew_database(spark: SparkSession, name: str, folder: Path) -> None:
+def renew_database(spark: SparkSession, name: str, folder: Path, build_id: str) -> None:
     """Have an empty database of a build on a server. Raises PublishError if one is there and not ours."""
     if name in _databases(spark):
         if not _described(spark, name).get("Comment", "").startswith(_OURS):
@@ -67,14 +70,13 @@ def renew_database(spark: SparkSession, name: str, folder: Path) -> None:
         spark.execute(f"drop database {name} cascade")
     # What a build without this server has left: Spark makes no table where there is one.
     shutil.rmtree(folder, ignore_errors=True)
-    _create_database(spark, name, folder, f"{_OURS}a build, which is not for readers")
+    _create_database(spark, name, folder, build_id)
 
 
 def register(spark: SparkSession, database: str, folder: Path, build_id: str) -> None:
     """Have the tables of a build's folder in the metastore."""
     if database not in _databases(spark):
-        _create_database(spark, database, folder, f"{_BUILD}{build_id}")
-    spark.execute(f"comment on database {database} is {_text(_BUILD + build_id)}")
+        _create_database(spark, database, folder, build_id)
     for table in sorted(folder.iterdir()):
         register_table(spark, database, table)
 
@@ -82,13 +84,13 @@ def register(spark: SparkSession, database: str, folder: Path, build_id: str) ->
 def register_table(spark: SparkSession, database: str, folder: Path) -> None:
     """Have a folder of Parquet as a table of a database, with what is in it now."""
     name = f"{database}.{folder.name}"
-    spark.execute(f"create table if not exists {name} using parquet location {_text(folder.as_uri())}")
+    spark.execute(f"create table if not exists {name} using parquet location {_text(location_of(folder))}")
     spark.execute(f"refresh table {name}")
 
 
-def _create_database(spark: SparkSession, name: str, folder: Path, words: str) -> None:
-    location = _text(folder.as_uri())
-    spark.execute(f"create database {name} comment {_text(words)} location {location}")
+def _create_database(spark: SparkSession, name: str, folder: Path, build_id: str) -> None:
+    words, location = _text(_BUILD + build_id), _text(location_of(folder))
+    spark.execute(f"create database {name} comment {words} location {location}")
 
 
 def _databases(spark: SparkSession) -> set[str]:
@@ -156,11 +158,10 @@ def is_complete(spark: SparkSession, build_id: str) -> bool:
 
 def show(spark: SparkSession, build_id: str) -> None:
     """Have readers' views show a complete build, and nothing that it has not."""
-    suffix = suffix_of(build_id)
-    spark.execute(f"alter database reports set dbproperties ({_text(_SHOWN)} = {_text(build_id)})")
-    for (statement,) in spark.execute(
-        f"select statement from reports_{suffix}.{STATEMENTS} order by position"
-    ).rows:
+    suffix, turn = suffix_of(build_id), max(_turns(spark).values(), default=0) + 1
+    publication = f"reports_{suffix}.{STATEMENTS}"
+    spark.execute(f"alter table {publication} set tblproperties ({_text(_TURN)} = {_text(str(turn))})")
+    for (statement,) in spark.execute(f"select statement from {publication} order by position").rows:
         spark.execute(statement)
     for schema in MARTS:
         own = set(spark.execute(f"show tables in {schema}_{suffix}").rows)
@@ -193,12 +194,18 @@ def builds(spark: SparkSession) -> list[str]:
 
 def shown_build(spark: SparkSession) -> str | None:
     """The build that readers' views show, or were about to when a switch was ended."""
-    if "reports" not in _databases(spark):
-        return None
-    found = spark.execute("describe database extended reports").rows
-    properties = dict(found).get("Properties", "")
-    _, _, rest = properties.partition(f"({_SHOWN},")
-    return rest.partition(")")[0].strip() or None
+    turns = _turns(spark)
+    return max(turns, key=turns.__getitem__, default=None)
+
+
+def _turns(spark: SparkSession) -> dict[str, int]:
+    """By the ids of the builds that have been shown, a number that is greater the later that was."""
+    found = {}
+    for build in builds(spark):
+        properties = dict(spark.execute(f"show tblproperties reports_{suffix_of(build)}.{STATEMENTS}").rows)
+        if _TURN in properties:
+            found[build] = int(properties[_TURN])
+    return found
 
 
 def roll_back(spark: SparkSession) -> tuple[str, str]:
