@@ -128,6 +128,49 @@ def test_rules_of_a_night_see_a_raw_row_that_is_there_twice(nights, folder, is_l
     assert are_broken(settings, rules, names, only_changes=False)
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_rules_of_a_night_see_what_is_wrong_in_a_view_of_a_changed_record(nights, folder, is_listed):
+    """Views that spell out a table have no rows of their own: those of the changed keys are looked at."""
+    settings = Settings(data_dir=folder / "data", source="files", files_dir=folder / "files")
+    shutil.copyfile(current_build(settings), settings.marts_path)
+    with closing(open_build(settings.build_path)) as build:
+        for table, key, changed in (
+            ("core.fct_deal_changes", "deal_id", "intermediate.int_deals_changed"),
+            ("core.fct_first_engagements", "contact_id", "intermediate.int_contacts_changed"),
+        ):
+            (record,) = build.execute(f"select min({key}) from {table}").fetchone()
+            build.execute(f"insert into {table} from {table} where {key} = ?", [record])
+            build.execute(f"delete from {changed}")
+            if is_listed:
+                build.execute(f"insert into {changed} ({key}) values (?)", [record])
+    views = ["rpt_deal_change_history", "rpt_lead_response_time"]
+    rules = [f"{view}_keeps_its_rules" for view in views]
+    names = [f"{views[0]}_one_row_per_change", f"{views[1]}_one_row_per_contact"]
+    assert are_broken(settings, rules, names, only_changes=True) == is_listed
+    assert are_broken(settings, rules, names, only_changes=False)
+
+
+@pytest.mark.parametrize("is_today", [True, False])
+def test_rules_of_a_night_see_what_is_wrong_with_the_snapshot_of_today(nights, folder, is_today):
+    """Those of other days are what they were in the build before."""
+    settings = Settings(data_dir=folder / "data", source="files", files_dir=folder / "files")
+    shutil.copyfile(current_build(settings), settings.marts_path)
+    with closing(open_build(settings.build_path)) as build:
+        chosen = "max(snapshot_date)" if is_today else "min(snapshot_date)"
+        days = f"select {chosen} from core.dim_snapshot_dates where not is_stored"
+        (day,) = build.execute(days).fetchone()
+        planted = "'parked' as deal_status, $day as first_date, cast($day as date) + 1 as next_date"
+        build.execute(
+            f"insert into core.fct_snapshot_levels select * replace ({planted}) "
+            "from core.fct_snapshot_levels limit 1",
+            {"day": day},
+        )
+    name = "rpt_historical_snapshots_status_is_open_won_lost_or_unknown"
+    rules = ["rpt_historical_snapshots_keeps_its_rules"]
+    assert are_broken(settings, rules, [name], only_changes=True) == is_today
+    assert are_broken(settings, rules, [name], only_changes=False)
+
+
 def are_broken(settings: Settings, rules: list[str], names: list[str], *, only_changes: bool) -> bool:
     """Whether a night's tests, or a whole build's, fail and name all of these."""
     build = Build(settings, ["--select", *rules], only_changes=only_changes)
