@@ -315,6 +315,12 @@ def load_settings(environment: Mapping[str, str] | None = None, *, reads_source:
                 # What stands in the address of a server may be a secret.
                 said = name if field == "spark_url" else f"{name}={text!r}"
                 problems.append(f"{said}: {error}")
+    data_dir = values.get("data_dir", Settings.data_dir)
+    if found := re.search("[%?]", str(data_dir)):
+        problems.append(
+            f"{PREFIX}DATA_DIR={str(data_dir)!r}: Dagster keeps no history in a path with {found[0]!r}; "
+            "name another folder"
+        )
     if reads_source and values.get("source") == "files" and "files_dir" not in values:
         problems.append(
             "SALES_REPORTS_SOURCE=files needs SALES_REPORTS_FILES_DIR, the folder with one file per table"

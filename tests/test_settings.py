@@ -148,6 +148,15 @@ def test_only_settings_reads_the_environment():
     assert readers == []
 
 
+@pytest.mark.parametrize("letter", ["%", "?"])
+def test_a_data_folder_in_which_dagster_cannot_keep_its_history_is_refused(tmp_path, letter):
+    folder = tmp_path / f"100{letter}20"
+    with pytest.raises(
+        SettingsError, match=rf"SALES_REPORTS_DATA_DIR=.*no history in a path with '\{letter}'"
+    ):
+        load_settings({"SALES_REPORTS_DATA_DIR": str(folder)})
+
+
 @pytest.mark.parametrize("letter", [*"[]{}*?\\;:,\n", "😀"])
 @pytest.mark.parametrize("name", ["data_dir", "spark_warehouse"])
 def test_a_folder_that_spark_would_not_find_is_refused(tmp_path, monkeypatch, name, letter):

@@ -23,7 +23,7 @@ from orchestration.engines.spark_process import spark_session
 from orchestration.engines.spark_publication import show, shown_build
 from orchestration.settings import PROJECT_ROOT, Settings
 from tests.end_to_end import run, start
-from tests.spark_builds import ODD, Warehouse, need_spark
+from tests.spark_builds import Warehouse, need_spark
 
 BEFORE = "20200101T000000.000000Z"
 
@@ -75,7 +75,7 @@ def home(tmp_path_factory) -> Home:
     """Built over a build of before, after a run that was killed."""
     need_spark()
     settings = Settings(
-        data_dir=tmp_path_factory.mktemp("spark_run") / ODD, engine="spark", memory_limit="2GB"
+        data_dir=tmp_path_factory.mktemp("spark_run") / "it's ä+b #1", engine="spark", memory_limit="2GB"
     )
     found = Home(settings, [], (), None)
     with found.session() as warehouse:
