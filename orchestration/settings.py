@@ -316,10 +316,10 @@ def load_settings(environment: Mapping[str, str] | None = None, *, reads_source:
                 said = name if field == "spark_url" else f"{name}={text!r}"
                 problems.append(f"{said}: {error}")
     data_dir = values.get("data_dir", Settings.data_dir)
-    if found := re.search("[%?]", str(data_dir)):
+    if found := re.search("[%?#']", str(data_dir)):
         problems.append(
-            f"{PREFIX}DATA_DIR={str(data_dir)!r}: Dagster keeps no history in a path with {found[0]!r}; "
-            "name another folder"
+            f"{PREFIX}DATA_DIR={str(data_dir)!r}: Dagster and dbt take {found[0]!r} in a path for something "
+            "else; name another folder"
         )
     if reads_source and values.get("source") == "files" and "files_dir" not in values:
         problems.append(

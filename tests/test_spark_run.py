@@ -75,7 +75,7 @@ def home(tmp_path_factory) -> Home:
     """Built over a build of before, after a run that was killed."""
     need_spark()
     settings = Settings(
-        data_dir=tmp_path_factory.mktemp("spark_run") / "it's ä+b #1", engine="spark", memory_limit="2GB"
+        data_dir=tmp_path_factory.mktemp("spark_run") / "data folder", engine="spark", memory_limit="2GB"
     )
     found = Home(settings, [], (), None)
     with found.session() as warehouse:
