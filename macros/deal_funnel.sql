@@ -186,17 +186,6 @@ count(case when is_timed then 1 end) as time_in_stage_count
 {% endmacro %}
 
 
-{# The same measures, added up from rows of a relation that has them; 0 where there are none. #}
-{% macro deal_funnel_sums(rows) -%}
-{%- for measure in deal_funnel_measure_names() -%}
-{%- set type = decimal_type(2) if measure.endswith('_amount') else 'bigint' -%}
-cast(coalesce(sum({{ rows }}.{{ measure }}), 0) as {{ type }}) as {{ measure }}
-{%- if not loop.last %},
-{% endif %}
-{%- endfor %}
-{%- endmacro %}
-
-
 {# Select of one problem where the function is not asked about exactly one pipeline (13). #}
 {% macro one_pipeline(asked_pipelines) -%}
 select 'pipelines must name exactly one pipeline; choose from: ' || choices as problem

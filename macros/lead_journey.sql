@@ -117,13 +117,3 @@ count(time_to_next_ms) as time_to_next_count
     'time_to_next_count',
 ]) -}}
 {% endmacro %}
-
-
-{# The same measures, added up from rows of a relation that has them; 0 where there are none. #}
-{% macro lead_journey_sums(rows) -%}
-{%- for measure in lead_journey_measure_names() -%}
-cast(coalesce(sum({{ rows }}.{{ measure }}), 0) as bigint) as {{ measure }}
-{%- if not loop.last %},
-{% endif %}
-{%- endfor %}
-{%- endmacro %}

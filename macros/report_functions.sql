@@ -275,3 +275,14 @@ sum({{ first_measure }}) filter (where not cumulative or is_last_bucket) over (p
     {{ key }}
     {%- endfor %}
 {%- endmacro %}
+
+
+{# A mart's measures, added up from rows of a relation that has them; 0 where there are none. #}
+{% macro measure_sums(rows, measures) -%}
+{%- for measure in measures -%}
+{%- set type = decimal_type(2) if measure.endswith('_amount') else 'bigint' -%}
+cast(coalesce(sum({{ rows }}.{{ measure }}), 0) as {{ type }}) as {{ measure }}
+{%- if not loop.last %},
+{% endif %}
+{%- endfor %}
+{%- endmacro %}

@@ -311,7 +311,7 @@ class _LoadStep:
         try:
             with attached(self.connection, history_path):
                 history = KeptHistory(self.connection, self.settings.source, self.account.portal_id)
-                self.leave_out(history.forgotten())
+                self.leave_out(read, history.forgotten())
                 raw = RawTables(self.connection, read, history, self.before)
                 # Order says nothing in a table; keeping it would write most rows twice.
                 self.execute("set preserve_insertion_order = false")
@@ -325,13 +325,11 @@ class _LoadStep:
         finally:
             self.execute("reset preserve_insertion_order")
 
-    def leave_out(self, forgotten: Sequence[tuple[str, str]]) -> None:
+    def leave_out(self, read: ReadDelivery, forgotten: Sequence[tuple[str, str]]) -> None:
         """People who were forgotten count as not offered; no text of rejects is kept where they were."""
         if not forgotten:
             return
-        relations = {
-            name: accepted.relation for name, accepted in self.accepted.items() if not accepted.is_unchanged
-        }
+        relations = {name: accepted.relation for name, accepted in read.anew.items()}
         for name, gone in take_out(self.connection, relations, forgotten).items():
             accepted, its = self.accepted[name], f"table_name = {literal(name)}"
             # A record's id in rejects is its key, the parts parted by a slash.

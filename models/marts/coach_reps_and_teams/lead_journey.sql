@@ -116,7 +116,7 @@ measured as (
         steps.stage_id,
         steps.stage_label,
         steps.is_optional,
-        {{ lead_journey_sums('contacts') | indent(8) }}
+        {{ measure_sums('contacts', lead_journey_measure_names()) | indent(8) }}
     from spine
     cross join steps
     left join contacts

@@ -138,7 +138,7 @@ measured as (
         steps.position as stage_position,
         steps.stage_id,
         steps.stage_label,
-        {{ deal_funnel_sums('deals') | indent(8) }}
+        {{ measure_sums('deals', deal_funnel_measure_names()) | indent(8) }}
     from spine
     cross join steps
     left join deals
