@@ -1,6 +1,6 @@
 # make run    raw tables in, proven reports out: data/sales_reports.duckdb
 # make view   the reports as pages in a browser
-# make test   all tests
+# make test   the tests that take minutes; .ci/run runs all
 # All install what they need into .venv, from requirements.lock (tests and lint: requirements-dev.lock),
 # and only when it has changed.
 
@@ -29,8 +29,8 @@ view: .venv/.installed  ## the report viewer, on this machine's browser
 parity: .venv/.installed-dev .venv-spark/.installed  ## every mart and function on Postgres and Spark against DuckDB
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_postgres.py tests/test_spark.py tests/test_spark_run.py
 
-test: .venv/.installed-dev  ## all tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
+test: .venv/.installed-dev  ## all tests but thorough ones; with CI=true those too, with TESTS="..." these
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(if $(CI)$(TESTS),,-m "not thorough") $(TESTS)
 
 lint: .venv/.installed-dev .venv-lint/.installed  ## ruff and sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

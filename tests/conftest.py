@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
 from tests.end_to_end import DemoRun, killed_then_run
@@ -16,6 +19,12 @@ def pytest_addoption(parser) -> None:
         default=DEFAULT_CRMS,
         help="number of generated hard CRMs on which marts and references are compared",
     )
+
+
+def first_of(values: Iterable[Any]) -> list[Any]:
+    """Parameters of a test: the first value for every `make test`, the others for thorough ones only."""
+    first, *others = values
+    return [first, *(pytest.param(value, marks=pytest.mark.thorough) for value in others)]
 
 
 @pytest.fixture(scope="session")

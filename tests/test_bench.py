@@ -362,6 +362,7 @@ def test_tables_show_ratios_and_growth(tmp_path):
     assert (tmp_path / results.MARKDOWN_FILE).read_text() == table
 
 
+@pytest.mark.thorough
 def test_engines_are_compared_by_what_each_does_in_its_own_way(tmp_path):
     done = subprocess.run(
         [

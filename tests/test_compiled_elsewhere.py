@@ -58,6 +58,7 @@ def compiled(request, tmp_path_factory) -> tuple[str, dict[str, str | None]]:
     return engine, {name: node.get("compiled_code") for name, node in nodes.items() if is_checked(node)}
 
 
+@pytest.mark.thorough
 def test_everything_is_compiled_and_the_engine_s_own(compiled):
     engine, queries = compiled
     of_files = {

@@ -87,6 +87,7 @@ def with_other_values(tables, reader: str, rng: random.Random):
     return others
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(2))
 def test_rows_of_others_are_made_of_no_other_column(seed):
     whole = hard_crm(seed, is_complete=True)

@@ -34,6 +34,7 @@ def found_by_reference(crm: Crm) -> set[tuple]:
     return {(f.issue, f.table, f.column, f.record_id, f.status) for f in findings(crm)}
 
 
+@pytest.mark.thorough
 def test_findings_equal_the_reference_and_leave_no_issue_out():
     """Over hard CRMs every finding is the reference's; each issue is seen at least once."""
     seen = Counter()

@@ -227,6 +227,7 @@ def load_night(folder: DataFolder, number: int, night: tuple[dict, bool]) -> Non
 
 
 # Shrinking takes minutes: an example is two loads and more, and small enough to be read as it is.
+@pytest.mark.thorough
 @settings(
     max_examples=5,
     deadline=None,

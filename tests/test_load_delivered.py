@@ -176,6 +176,7 @@ class Account:
             row["value"] = self.rng.choice(["7", "8", "none"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", (1, 2))
 def test_nights_are_loaded_as_if_all_rows_were_read(folders, partial, seed):
     account = Account(random.Random(seed))

@@ -21,6 +21,8 @@ from orchestration.publish import current_build
 from orchestration.settings import Settings, set_tool_environment
 from tests.end_to_end import run
 
+pytestmark = pytest.mark.thorough
+
 DEALS = 120
 OF_THE_BUILD = {
     *("core.build_info", "core.fct_checks"),

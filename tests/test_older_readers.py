@@ -18,6 +18,8 @@ import pytest
 from orchestration.settings import PROJECT_ROOT
 from tests.end_to_end import DemoRun
 
+pytestmark = pytest.mark.thorough
+
 VERSIONS = ("1.4", "1.5")
 
 # Run in both: the queries of stdin, each result as text (instants would need pytz to be fetched).

@@ -45,6 +45,8 @@ from tests.harness import Build, load_crm
 from tests.postgres_functions import Asker
 from tests.postgres_server import database, postgres_server
 
+pytestmark = pytest.mark.thorough
+
 DEALS = 150  # of the demo CRM: enough for every report to have rows
 
 # The same text to one engine and another text to the other, if the models do not say what they mean:

@@ -34,6 +34,8 @@ from orchestration.settings import PROJECT_ROOT
 from tests.postgres_builds import build
 from tests.postgres_server import database, postgres_server
 
+pytestmark = pytest.mark.thorough
+
 BUILDER, READER = f"builder_{os.getpid()}", f"reader_{os.getpid()}"
 FIRST, SECOND, THIRD = (f"2026070{day}T000000.000000Z" for day in (1, 2, 3))
 

@@ -29,6 +29,8 @@ from tests.end_to_end import DEALS, run, start
 from tests.postgres_builds import build
 from tests.postgres_server import database, postgres_server
 
+pytestmark = pytest.mark.thorough
+
 BEFORE = "20200101T000000.000000Z"
 PASSWORD = "hunter2-of-the-builder"
 BUILDER, READER = f"builder_{os.getpid()}", f"reader_of_runs_{os.getpid()}"

@@ -14,6 +14,8 @@ from orchestration.settings import Settings
 from tests.loading import DataFolder, at, crm, deal, version
 from tests.postgres_server import database, postgres_server
 
+pytestmark = pytest.mark.thorough
+
 NASTY = ["", None, " ", "🚀", 'Say "hi"', "two\r\nlines", "a,b;c", "\\N", "\\.", "NULL", "back\\slash"]
 
 

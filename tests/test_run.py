@@ -111,6 +111,7 @@ def test_a_load_that_cannot_work_says_why_and_leaves_the_published_build(demo_ru
     assert demo_run.fingerprint() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root to mount a small tmpfs")
 @pytest.mark.parametrize("size", ["200k", "14m"])  # in Dagster's history, in the build
 def test_a_full_disk_is_one_message_and_leaves_the_published_build(demo_run: DemoRun, tmp_path, size):

@@ -25,6 +25,8 @@ from tests.spark_session import Spark, land, spark_session
 from tests.test_dialect import Values, cases, rendered, with_from
 from tests.test_postgres import DEALS, as_dicts, spoil
 
+pytestmark = pytest.mark.thorough
+
 # A clock that skips midnight, and most traps of the generator.
 HARD_CRM = 3
 # Unicode got their lower case after DuckDB's list of it was made.

@@ -26,6 +26,8 @@ from tests.loading import DAY_1, DataFolder
 from tests.spark_builds import ODD, Warehouse, need_spark
 from tests.test_forget import DAY_2, DAY_3, NAME, full_crm
 
+pytestmark = pytest.mark.thorough
+
 FIRST, SECOND, THIRD = (f"2026010{day}T000000.000000Z" for day in (1, 2, 3))
 
 

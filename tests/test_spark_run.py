@@ -25,6 +25,8 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from tests.end_to_end import run, start
 from tests.spark_builds import Warehouse, need_spark
 
+pytestmark = pytest.mark.thorough
+
 BEFORE = "20200101T000000.000000Z"
 
 

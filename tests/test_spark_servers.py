@@ -26,6 +26,8 @@ from tests.spark_builds import ODD, Warehouse, need_spark
 from tests.spark_client import SELECTION, killed_half_way
 from tests.spark_server import spark_server
 
+pytestmark = pytest.mark.thorough
+
 FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH = (f"2026010{day}T000000.000000Z" for day in range(1, 7))
 
 

@@ -30,6 +30,8 @@ from tests.browser.reader import PHONE, Reader
 from tests.browser.viewer_server import WATCH, Server, viewer
 from tests.viewer.workbook import Workbook
 
+pytestmark = pytest.mark.thorough
+
 QUARTER = "date '2026-08-01', date '2026-11-01'"  # the fiscal quarter before the demo's today
 AT_QUARTER = "/deals_won_and_lost?period=last_fiscal_quarter"
 

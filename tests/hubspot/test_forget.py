@@ -7,6 +7,8 @@ import pytest
 from orchestration.ingest.hubspot import forget
 from tests.hubspot.syncing import Place, only, set_up
 
+pytestmark = pytest.mark.thorough
+
 NAME = "Hypatia"
 
 

@@ -34,6 +34,8 @@ from tests.hubspot.syncing import (
     set_up,
 )
 
+pytestmark = pytest.mark.thorough
+
 PROPERTIES = {
     "deals": ("dealname", "amount", "dealstage", "closedate"),
     "contacts": ("firstname", "lifecyclestage", "hs_lead_status"),

@@ -27,6 +27,8 @@ from tests.harness import DATABASE, Build, compiled_manifest, compiled_project
 from tests.hubspot.conftest import running_account
 from tests.hubspot.syncing import Place, deal, only, set_up
 
+pytestmark = pytest.mark.thorough
+
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 DEMO = Settings(demo_deals=120)
 

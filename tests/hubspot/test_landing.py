@@ -17,6 +17,8 @@ from orchestration.ingest.hubspot.night import text_table
 from orchestration.settings import PROJECT_ROOT
 from tests.hubspot.syncing import Fuse, Killed, burning
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 
+import pytest
+
 from orchestration.hubspot_simulator import Clock, Limits, Simulator, crm_from_tables
 from orchestration.ingest import demo
 from orchestration.ingest.demo.company import FISCAL_YEAR_START
 from tests.harness import Build, load_crm
 from tests.hubspot.conftest import running_account
 from tests.hubspot.syncing import Place
+
+pytestmark = pytest.mark.thorough
 
 END = datetime(2026, 7, 1, tzinfo=UTC)
 

@@ -24,6 +24,8 @@ from tests.hubspot.syncing import (
     set_up,
 )
 
+pytestmark = pytest.mark.thorough
+
 DAY = timedelta(days=1).total_seconds()
 
 

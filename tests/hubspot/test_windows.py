@@ -272,6 +272,7 @@ def test_who_changed_a_version_is_kept(simulator):
 # --- what is held, and how it ends ----------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_slow_caller_is_not_flooded_nor_left_idle(many):
     many.app.latency = None
     with connected(many) as hubspot:

@@ -269,6 +269,7 @@ def test_naming_others_is_an_error_that_does_not_name_them(demo_build: Build, re
     assert set(choices(rep, reports(rep)[0].arguments["owners"])) == {REP}
 
 
+@pytest.mark.thorough
 def test_drill_down_lists_own_records_only(demo_build: Build, rep: Build):
     """Also of a row that another reader's page showed: its number is not the own one, so it is refused."""
     listed = 0
