@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -120,6 +120,14 @@ def test_journey_over_any_stages(built):
             for row in rows
             if row["contact_count"]
         } == {key: count for key, count in expected.items() if count}
+
+
+def test_a_stage_of_hubspots_that_nobody_has_entered_counts_nobody():
+    contact = {"id": "1", "createdate": datetime(2026, 6, 1, tzinfo=UTC), "lifecyclestage": "lead"}
+    build = load_crm({"contacts": [contact], "contact_property_history": []})
+    rows = call(build, "lead_journey", f"{EVER}, group_by := 'none', stages := ['lead', 'subscriber']")
+    build.connection.close()
+    assert [(row["stage_id"], row["contact_count"]) for row in rows] == [("lead", 1), ("subscriber", 0)]
 
 
 # --- build variables (§5 of decisions.md) ---------------------------------------------------------

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestration.reference.crm import Crm, RunSettings
-from orchestration.reference.data_quality import findings
+from orchestration.reference.data_quality import findings, seed_rows
 from orchestration.reference.raw import fetch
 from tests.crm_generator import hard_crm
 from tests.harness import Build, load_crm
@@ -36,8 +36,9 @@ def found_by_reference(crm: Crm) -> set[tuple]:
 
 @pytest.mark.thorough
 def test_findings_equal_the_reference_and_leave_no_issue_out():
-    """Over hard CRMs every finding is the reference's; each issue is seen at least once."""
+    """Over hard CRMs every finding is the reference's and told to a report; each issue is seen."""
     seen = Counter()
+    told = {(row["table_name"], row["column_name"]) for row in seed_rows("report_columns")}
     for seed in range(14):
         generated = hard_crm(seed)
         build = load_crm(generated.tables, **generated.settings)
@@ -45,6 +46,8 @@ def test_findings_equal_the_reference_and_leave_no_issue_out():
         sql, reference = found_by_sql(build), found_by_reference(crm)
         assert sql == reference, f"CRM {seed}: {sorted(map(str, sql ^ reference))[:6]}"
         seen.update(issue for issue, *_ in reference)
+        untold = {(table, column) for _, table, column, *_ in reference if column} - told
+        assert untold == set(), "findings that no report reads"
         known = {row["issue"] for row in fetch(build.ensure("data_quality_issues"), ISSUES)}
         build.connection.close()
     assert known == set(seen), "issues without a finding, or without a meaning"
@@ -162,3 +165,42 @@ def test_samples_are_the_ten_lowest_ids():
     severity, count, sample = quality(tables)["rpt_deals_won_and_lost", "no_owner"]
     assert (severity, count) == ("note", 25)
     assert sample == ",".join(str(n) for n in range(96, 106))
+
+
+def test_a_deal_of_several_currencies_is_told_to_the_reports_on_the_past():
+    """P11."""
+    versions = [
+        {"object_id": "1", "name": "deal_currency_code", "value": currency}
+        | {"timestamp": datetime(2026, 1, day, tzinfo=UTC)}
+        for day, currency in ((1, "USD"), (9, "EUR"))
+    ]
+    found = quality(small_crm(deal_property_history=versions))
+    told = {report: row for (report, issue), row in found.items() if issue == "currency_changed"}
+    on_the_past = ("change_history", "pipeline_waterfall", "pipeline_waterfall_deals")
+    reports = (*(f"rpt_deal_{name}" for name in on_the_past), "rpt_historical_snapshots")
+    assert told == dict.fromkeys(reports, ("note", 1, "1"))
+
+
+def test_goals_that_are_left_out_are_told():
+    """18c, 18d, K14."""
+    days = {
+        "hs_start_datetime": datetime(2026, 1, 1, tzinfo=UTC),
+        "hs_end_datetime": datetime(2026, 2, 1, tzinfo=UTC),
+    }
+    goals = [
+        days | {"id": "1", "hs_assignee_user_id": None, "hs_goal_target_currency_code": None},
+        days | {"id": "2", "hs_assignee_user_id": "9", "hs_kpi_metric_type": "COUNT"},
+        days | {"id": "3", "hs_assignee_user_id": "9", "hs_goal_target_currency_code": "XXX"},
+        days | {"id": "4", "hs_assignee_user_id": "9", "hs_end_datetime": None},
+        days | {"id": "5", "hs_assignee_user_id": "9"},
+    ]
+    found = quality(small_crm(goal_targets=goals))
+    of_goals = {
+        issue: counted for (report, issue), counted in found.items() if report == "rpt_quota_attainment"
+    }
+    assert of_goals == {
+        "no_owner": ("note", 1, "1"),
+        "not_revenue": ("note", 1, "2"),
+        "missing_rate": ("warning", 1, "3"),
+        "no_date": ("warning", 1, "4"),
+    }

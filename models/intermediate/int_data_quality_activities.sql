@@ -31,7 +31,8 @@ records as (
 final as (
     select 'no_date' as issue, table_name, 'hs_timestamp' as column_name, activity_id as record_id
     from records
-    where activity_at is null
+    -- Reports go by a meeting's start, which hs_timestamp only stands in for.
+    where activity_at is null and activity_type <> 'meeting'
     union all
     select 'no_date', table_name, 'hs_createdate', activity_id from records
     where created_at is null

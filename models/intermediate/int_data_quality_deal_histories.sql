@@ -22,6 +22,10 @@ stages as (
     select * from {{ ref('int_stage_pairs_resolved') }}
 ),
 
+visits as (
+    select * from {{ ref('fct_deal_stage_visits') }}
+),
+
 merged as (
     select * from {{ ref('int_deals_merged') }}
 ),
@@ -41,6 +45,10 @@ found as (
     union all
     select 'currency_changed', 'deal_currency_code', deal_id from histories
     where has_changed_currency
+    union all
+    -- 13a
+    select 'moved_out', 'pipeline', deal_id from visits
+    where not is_in_present_pipeline
     union all
     -- The paths of both deals lie in the survivor's history (P2).
     select 'merged', 'dealstage', histories.deal_id

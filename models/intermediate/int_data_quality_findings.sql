@@ -16,6 +16,9 @@ final as (
     from {{ ref('int_data_quality_contacts') }}
     union all
     select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status
+    from {{ ref('int_data_quality_goals') }}
+    union all
+    select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status
     from {{ ref('int_data_quality_rejects') }}
 )
 

@@ -1,5 +1,5 @@
 -- From which to which day the calendar must reach: every day that the data names, planned ones
--- included, but no further than 50 years from the run, because a mistyped year must not make a
+-- included, but no further than 100 years from the run, because a mistyped year must not make a
 -- calendar of millennia.
 with
 
@@ -78,8 +78,8 @@ years as (
 
 final as (
     select
-        {{ date_of('least(greatest(first_year, run_year - 50), run_year - 3)', 1, 1) }} as first_day,
-        {{ date_of('greatest(least(last_year, run_year + 50), run_year + 3)', 12, 31) }} as last_day
+        {{ date_of('least(greatest(first_year, run_year - 100), run_year - 3)', 1, 1) }} as first_day,
+        {{ date_of('greatest(least(last_year, run_year + 100), run_year + 3)', 12, 31) }} as last_day
     from years
 )
 

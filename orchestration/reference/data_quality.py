@@ -13,6 +13,7 @@ from orchestration.reference.chats import chat_threads
 from orchestration.reference.crm import STATE_PROPERTIES, Crm, Deal, Row, id_order, split_list
 from orchestration.reference.forecast_category import has_conflict
 from orchestration.reference.lead_response_time import responses
+from orchestration.reference.quota_attainment import has_no_rate, is_revenue_goal, period_of
 from orchestration.settings import PROJECT_ROOT
 
 MEASURES = ("severity", "row_count", "sample_ids")
@@ -53,10 +54,10 @@ class Finding:
 
 def rpt_data_quality(crm: Crm) -> list[Row]:
     """One row per report and issue."""
-    severities = {row["issue"]: row["severity"] for row in _seed("data_quality_issues")}
+    severities = {row["issue"]: row["severity"] for row in seed_rows("data_quality_issues")}
     touched: dict[tuple[str, str], set[str]] = defaultdict(set)
     for finding in set(findings(crm)):
-        for read in _seed("report_columns"):
+        for read in seed_rows("report_columns"):
             if _touches(finding, read):
                 touched[read["report"], finding.issue].add(finding.record_id)
     rows = [
@@ -84,7 +85,7 @@ def _touches(finding: Finding, read: dict[str, str]) -> bool:
     )
 
 
-def _seed(name: str) -> list[dict[str, str]]:
+def seed_rows(name: str) -> list[dict[str, str]]:
     with (PROJECT_ROOT / "seeds" / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -119,6 +120,8 @@ def findings(crm: Crm) -> Iterator[Finding]:
     for contact_id, response in answered.items():
         if response.differs_from_stored:  # 6b
             yield Finding("stored_value_differs", "contacts", "hs_time_to_first_engagement", contact_id)
+    for row in crm.population("goal_targets"):
+        yield from _of_goal(crm, row)
     for table, number, record_id in crm.rejected_rows:
         yield Finding("rejected_rows", table, None, f"{record_id or ''} (row {number})".strip())
     for table, column, record_id in crm.rejected_values:
@@ -165,6 +168,8 @@ def _of_deal_history(crm: Crm, deal: Deal) -> Iterator[Finding]:
             yield finding("last_version_differs", name)
     if any(entry.stage.stage_class == "unknown" for entry in deal.stage_entries):
         yield finding("unknown_stage", "dealstage")
+    if any(visit.stage.pipeline_id != deal.pipeline_id for visit in deal.visits):  # 13a
+        yield finding("moved_out", "pipeline")
     if len({v.value for v in deal.raw_versions("deal_currency_code") if v.value}) > 1:  # P11
         yield finding("currency_changed", "deal_currency_code")
     if _has_absorbed(crm, "deals", deal.row):
@@ -175,7 +180,7 @@ def _of_activity(crm: Crm, table: str, row: Row) -> Iterator[Finding]:
     outcome = row.get("hs_meeting_outcome")
     begins = meeting_at(row) if table == "meetings" else None
     found = {
-        ("no_date", "hs_timestamp"): row["hs_timestamp"] is None,
+        ("no_date", "hs_timestamp"): row["hs_timestamp"] is None and table != "meetings",
         ("no_date", "hs_createdate"): created_at(row) is None,
         ("no_date", "hs_meeting_start_time"): table == "meetings" and begins is None,
         ("no_date", "hs_task_completion_date"): (
@@ -206,6 +211,17 @@ def _of_contact(crm: Crm, row: Row) -> Iterator[Finding]:
             yield Finding("truncated_history", "contact_property_history", name, row["id"])
     if _has_absorbed(crm, "contacts", row):
         yield Finding("merged", "contact_property_history", "lifecyclestage", row["id"])
+
+
+def _of_goal(crm: Crm, row: Row) -> Iterator[Finding]:
+    if period_of(row) is None:
+        yield Finding("no_date", "goal_targets", "hs_start_datetime", row["id"])
+    elif row["hs_assignee_user_id"] is None and row["hs_assignee_team_id"] is None:  # 18c
+        yield Finding("no_owner", "goal_targets", "hs_assignee_user_id", row["id"])
+    elif not is_revenue_goal(row):  # K14
+        yield Finding("not_revenue", "goal_targets", "hs_kpi_metric_type", row["id"])
+    elif has_no_rate(crm, row):  # 18d
+        yield Finding("missing_rate", "goal_targets", "hs_goal_target_currency_code", row["id"])
 
 
 def _is_unknown_owner(crm: Crm, owner_id: str | None) -> bool:

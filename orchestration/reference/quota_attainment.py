@@ -141,7 +141,7 @@ def _together(first: Slice, second: Slice) -> Slice:
 
 def _slice(crm: Crm, row: Row) -> Slice | None:
     """The slice of one target row; None if it is none of this report."""
-    period = _period(row)
+    period = period_of(row)
     if period is None or not is_revenue_goal(row):
         return None
     user_id, team_id = row["hs_assignee_user_id"], row["hs_assignee_team_id"]
@@ -170,7 +170,7 @@ def _slice(crm: Crm, row: Row) -> Slice | None:
     )
 
 
-def _period(row: Row) -> tuple[date, date] | None:
+def period_of(row: Row) -> tuple[date, date] | None:
     """The calendar days that a slice's instants mean, not shifted to any time zone.
 
     An end at 00:00 is exclusive, any other time lies on the last day. No days, no slice.
@@ -205,10 +205,21 @@ def _has_left(crm: Crm, owner_id: str, period_start: date) -> bool:
     return False
 
 
+def has_no_rate(crm: Crm, row: Row) -> bool:
+    """Whether a target is in another currency that has no rate to the company's (18d)."""
+    currency = row["hs_goal_target_currency_code"]
+    return currency not in (None, crm.settings.company_currency) and not _rates(crm, row)
+
+
 def _rate(crm: Crm, row: Row) -> Decimal:
     """Latest rate of the target's currency to the company's; 1 without any (18d)."""
+    rates = _rates(crm, row)
+    return max(rates)[1] if rates else Decimal(1)
+
+
+def _rates(crm: Crm, row: Row) -> list[tuple[datetime, Decimal]]:
     currency = row["hs_goal_target_currency_code"]
-    rates: list[tuple[datetime, Decimal]] = [
+    return [
         (rate["effective_at"], rate["conversion_rate"])
         for rate in crm.rows("exchange_rates")
         if rate["from_currency"] == currency
@@ -217,4 +228,3 @@ def _rate(crm: Crm, row: Row) -> Decimal:
         and rate["effective_at"] <= crm.run_ts
         and rate["conversion_rate"] is not None
     ]
-    return max(rates)[1] if rates else Decimal(1)

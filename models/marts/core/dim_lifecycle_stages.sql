@@ -1,5 +1,5 @@
--- The stages of the lead journey in their order (5b), and those that contacts have been in besides:
--- the latter by their id, as nothing names them.
+-- The stages of the lead journey in their order (5b), and besides those that HubSpot gives to every account
+-- and those that contacts have been in: these by their id, as nothing names them.
 with
 
 journey_stages as (
@@ -10,10 +10,14 @@ entries as (
     select * from {{ ref('fct_lifecycle_entries') }}
 ),
 
-entered_stages as (
-    select lifecycle_stage as stage_id
-    from entries
-    group by lifecycle_stage
+other_stages as (
+    select lifecycle_stage as stage_id from entries
+    union distinct
+    select 'subscriber'
+    union distinct
+    select 'evangelist'
+    union distinct
+    select 'other'
 ),
 
 final as (
@@ -30,8 +34,8 @@ final as (
         stage_id as stage_label,
         cast(null as bigint) as journey_position,
         false as is_optional
-    from entered_stages
-    where not exists (select 1 from journey_stages where journey_stages.stage_id = entered_stages.stage_id)
+    from other_stages
+    where not exists (select 1 from journey_stages where journey_stages.stage_id = other_stages.stage_id)
 )
 
 select * from final
