@@ -28,7 +28,12 @@ from orchestration.reference.crm import (
     Visit,
     duration_ms,
 )
-from orchestration.reference.deal_loss_reasons import NO_REASON, displayed_spellings, reason_parts
+from orchestration.reference.deal_loss_reasons import (
+    NO_REASON,
+    displayed_spellings,
+    reason_parts,
+    without_case,
+)
 
 ALL = ("all", "all")
 CLASSES = {
@@ -446,7 +451,7 @@ class DealLossReasons(DealOracle):
 
     def of_deal(self, deal: Deal) -> Iterator[Record]:
         spellings = displayed_spellings(self.crm)
-        for reason in {spellings[part.lower()] for part in reason_parts(deal)} or {NO_REASON}:
+        for reason in {spellings[without_case(part)] for part in reason_parts(deal)} or {NO_REASON}:
             yield Record(deal.close_date, deal.owner, deal.pipeline_id, deal, (reason,))
 
     def measures(self, records: list[Record], whole: list[Record]) -> Row:
@@ -569,7 +574,7 @@ class SalesVelocity(Oracle):
             "average_days_to_win": None if days is None else float(days),
             # N · W · A / D
             "velocity": float(len(won) * average / days) if is_defined else None,
-            "velocity_observed": float(Fraction(total(amounts)) / days) if is_defined else None,
+            "velocity_observed": None if days is None else float(Fraction(total(amounts)) / days),
         }
 
     def previous(self, request: Request, asked: list, group: Group, bucket: Bucket) -> Row:

@@ -66,13 +66,13 @@ case when translate({{ id }}, '0123456789', '') = '' then length({{ id }}) else 
 {%- endmacro %}
 
 {% macro bigquery__trimmed(text) -%}
-trim({{ text }}, ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000')
+trim({{ text }}, '\t\n\r \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000')
 {%- endmacro %}
 
 {# All are replaced without a flag. #}
 {% macro bigquery__collapse_whitespace(text) -%}
 {%- set collapsed %}regexp_replace({{ text }}, r'[ \t\n\r\f\v]+', ' '){% endset -%}
-{{ trimmed(collapsed) }}
+trim({{ collapsed }}, ' ')
 {%- endmacro %}
 
 {% macro bigquery__without_case(text) %}lower(translate({{ text }}, '\u03A3\u0130', '\u03C3i')){% endmacro %}

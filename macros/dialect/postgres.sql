@@ -15,7 +15,7 @@
 {% macro postgres__code_points(text) %}{{ text }} collate "C"{% endmacro %}
 
 {% macro postgres__trimmed(text) -%}
-trim({{ text }}, U&' \00A0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\202F\205F\3000')
+trim({{ text }}, U&'\0009\000A\000D \00A0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\202F\205F\3000')
 {%- endmacro %}
 
 {% macro postgres__without_case(text) -%}

@@ -57,13 +57,13 @@ rtrim(rtrim(cast(cast({{ number }} as {{ decimal_type(10) }}) as varchar), '0'),
 
 {# Without characters given, the ASCII blank only is taken off. #}
 {% macro snowflake__trimmed(text) -%}
-trim({{ text }}, ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000')
+trim({{ text }}, '\t\n\r \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000')
 {%- endmacro %}
 
 {# All are replaced without a flag; \v in a literal would be the letter. #}
 {% macro snowflake__collapse_whitespace(text) -%}
 {%- set collapsed %}regexp_replace({{ text }}, '[ \t\n\r\f\x0B]+', ' '){% endset -%}
-{{ trimmed(collapsed) }}
+trim({{ collapsed }}, ' ')
 {%- endmacro %}
 
 {% macro snowflake__without_case(text) %}lower(translate({{ text }}, '\u03A3\u0130', '\u03C3i')){% endmacro %}

@@ -37,12 +37,12 @@ trim(trailing '.' from trim(trailing '0' from concat(
 {% macro spark__marts_suffix() %}_{{ env_var('SALES_REPORTS_DBT_BUILD', 'next') }}{% endmacro %}
 
 {% macro spark__trimmed(text) -%}
-trim(both ' \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000' from {{ text }})
+trim(both '\t\n\r \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u202F\u205F\u3000' from {{ text }})
 {%- endmacro %}
 
 {% macro spark__collapse_whitespace(text) -%}
 {%- set collapsed %}regexp_replace({{ text }}, '[ \\t\\n\\r\\f\\x0B]+', ' '){% endset -%}
-{{ trimmed(collapsed) }}
+trim({{ collapsed }})
 {%- endmacro %}
 
 {% macro spark__without_case(text) %}lower(translate({{ text }}, '\u03A3\u0130', '\u03C3i')){% endmacro %}

@@ -53,13 +53,13 @@ cross join unnest(split({{ text }}, '{{ delimiter }}')) as parts (part)
 
 {# Literals know no backslash, but have Unicode of their own. #}
 {% macro trino__trimmed(text) -%}
-trim(both U&' \00A0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\202F\205F\3000' from {{ text }})
+trim(both U&'\0009\000A\000D \00A0\1680\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\202F\205F\3000' from {{ text }})
 {%- endmacro %}
 
 {# All are replaced without a flag; the pattern is Java's, whose \v is more than the vertical tab. #}
 {% macro trino__collapse_whitespace(text) -%}
 {%- set collapsed %}regexp_replace({{ text }}, '[ \t\n\r\f\x0B]+', ' '){% endset -%}
-{{ trimmed(collapsed) }}
+trim(both ' ' from {{ collapsed }})
 {%- endmacro %}
 
 {# A sequence has at most 10,000 elements, a calendar more days: years first, then the days of each. #}

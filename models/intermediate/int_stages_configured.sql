@@ -39,7 +39,7 @@ final as (
         stage_class,
         case
             when is_step then row_number() over (
-                partition by pipeline_id, is_step order by display_order, {{ code_points('stage_id') }}
+                partition by pipeline_id, is_step order by display_order nulls last, {{ code_points('stage_id') }}
             )
             when stage_class = 'won' and not is_archived
                 then count(case when is_step then 1 end) over (partition by pipeline_id) + 1

@@ -55,7 +55,7 @@ class _Reference(NamedTuple):
 
 def _listed(column: str) -> str:
     """The ids in a list of ids, as HubSpot writes it."""
-    return f"trim(unnest(string_split({column}, ';')))"
+    return f"trim(unnest(string_split(translate({column}, chr(9) || chr(10) || chr(13), '   '), ';')))"
 
 
 _HISTORIES = " ".join(

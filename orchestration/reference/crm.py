@@ -59,7 +59,10 @@ STATE_PROPERTIES = (
 
 _EXACT = Context(prec=100)
 _CENT = Decimal("0.01")
+CALENDAR_YEARS = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+_BLANKS = "\t\n\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -93,24 +96,28 @@ def duration_ms(start: datetime, end: datetime) -> int:
 
 def parse_number(text: str | None) -> Decimal | None:
     """The number in a property version's text; None if cleared or uncastable (H10)."""
-    text = (text or "").strip()
+    text = (text or "").strip(" \t\n\r")
+    if not text.isascii():  # Decimal knows other scripts' digits and blanks
+        return None
     try:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and abs(number) < 10**28 else None
 
 
 def parse_instant(text: str | None) -> datetime | None:
     """The instant in a property version's text, ISO-8601 or epoch ms; else None (H10)."""
-    text = (text or "").strip()
-    if re.fullmatch(r"-?\d+", text):
-        return _EPOCH + timedelta(milliseconds=int(text))
+    text = (text or "").strip(" \t\n\r")
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
+        if re.fullmatch(r"-?\d+", text):
+            instant = _EPOCH + timedelta(milliseconds=int(text))
+        else:
+            instant = datetime.fromisoformat(text)
+        instant = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    return instant if _FIRST_INSTANT <= instant <= _LAST_INSTANT else None
 
 
 def parse_value(name: str, text: str | None) -> object:
@@ -119,17 +126,22 @@ def parse_value(name: str, text: str | None) -> object:
         return parse_number(text)
     if name in INSTANT_PROPERTIES:
         return parse_instant(text)
-    return (text or "").strip() or None
+    return trimmed(text) or None
+
+
+def trimmed(text: str | None) -> str:
+    """A text without outer blanks: Unicode's spaces, tabs and ends of lines."""
+    return (text or "").strip(_BLANKS)
 
 
 def split_list(text: str | None) -> list[str]:
     """Parts of a `;` list, trimmed, empty ones dropped."""
-    return [part.strip() for part in (text or "").split(";") if part.strip()]
+    return [trimmed(part) for part in (text or "").split(";") if trimmed(part)]
 
 
 def id_order(record_id: str) -> tuple:
     """Sort key for ids: numeric ids in numeric order, before all others (6c)."""
-    return (0, int(record_id), "") if record_id.isdigit() else (1, 0, record_id)
+    return (0, int(record_id), "") if record_id.isascii() and record_id.isdigit() else (1, 0, record_id)
 
 
 def group_rows(rows: Iterable[Row], grain: Iterable[str], measures: Iterable[str]) -> list[Row]:
@@ -347,7 +359,7 @@ class Crm:
             (history, row["name"], row["object_id"])
             for history in KEPT_HISTORIES
             for row in self.rows(history)
-            if (row["value"] or "").strip() and parse_value(row["name"], row["value"]) is None
+            if trimmed(row["value"]) and parse_value(row["name"], row["value"]) is None
         }
         return self._rejected_values | uncastable
 
@@ -372,6 +384,15 @@ class Crm:
     @property
     def today(self) -> date:
         return self.day(self.run_ts)
+
+    @property
+    def first_day(self) -> date:
+        """The calendar reaches 100 years back, and 100 years ahead of the run's year."""
+        return date(self.today.year - CALENDAR_YEARS, 1, 1)
+
+    @property
+    def last_day(self) -> date:
+        return date(self.today.year + CALENDAR_YEARS, 12, 31)
 
     def period_start(self, grain: str, day: date) -> date:
         """First day of the month, fiscal quarter or year, or week that holds `day` (K12)."""
@@ -507,7 +528,7 @@ class Crm:
         row = self._owners.get(owner_id)
         if row is None:
             return Owner(owner_id, f"Owner {owner_id}", NONE_ID, NO_TEAM)
-        name = f"{row['first_name'] or ''} {row['last_name'] or ''}".strip()
+        name = trimmed(f"{row['first_name'] or ''} {row['last_name'] or ''}")
         name = name or row["email"] or f"Owner {owner_id}"
         if row["archived"]:
             name += " (deactivated)"
@@ -529,7 +550,7 @@ class Crm:
         row = self.teams.get(team_id)
         if row is None:
             return team_id, f"Team {team_id}"
-        return team_id, row["name"] + (" (archived)" if row.get("archived") else "")
+        return team_id, (row["name"] or f"Team {team_id}") + (" (archived)" if row.get("archived") else "")
 
     def teams_below(self, team_id: str) -> set[str]:
         """All descendants of a team. A team on a cycle has no parent, like one whose parent is
@@ -564,7 +585,7 @@ class Crm:
             return "(No pipeline)"
         for row in self.rows("pipelines"):
             if row["object_type"] == "deal" and row["id"] == pipeline_id:
-                return row["label"]
+                return row["label"] or pipeline_id
         return f"(Deleted pipeline {pipeline_id})"
 
     @cached_property
@@ -593,7 +614,7 @@ class Crm:
         return Stage(
             pipeline_id,
             stage_id,
-            row["label"] + (" (archived)" if row["archived"] else ""),
+            (row["label"] or stage_id) + (" (archived)" if row["archived"] else ""),
             _stage_class(row),
             self._position(row),
             row["probability"],
@@ -606,7 +627,7 @@ class Crm:
             for (pipeline, _), row in self._stage_rows.items()
             if pipeline == pipeline_id and _stage_class(row) == "open" and not row["archived"]
         ]
-        return [row["id"] for row in sorted(rows, key=lambda r: (r["display_order"], r["id"]))]
+        return [row["id"] for row in sorted(rows, key=_place)]
 
     def _position(self, row: Row) -> int | None:
         """1-based rank among live open stages; Won = N+1; all others have none (P3, P5)."""
@@ -1011,6 +1032,11 @@ def _version(row: Row) -> Version:
         source_id=row["source_id"],
         updated_by_user_id=row["updated_by_user_id"],
     )
+
+
+def _place(row: Row) -> tuple:
+    """Sort key of stages: by place, those without one last, then by id."""
+    return row["display_order"] is None, row["display_order"] or 0, row["id"]
 
 
 def _stage_class(row: Row) -> str:

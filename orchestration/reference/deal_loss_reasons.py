@@ -25,7 +25,7 @@ def rpt_deal_loss_reasons(crm: Crm) -> list[Row]:
         }
         for deal in crm.closing_deals
         if deal.status == "lost"
-        for reason in sorted({spellings[part.lower()] for part in reason_parts(deal)}) or [NO_REASON]
+        for reason in sorted({spellings[without_case(part)] for part in reason_parts(deal)}) or [NO_REASON]
     ]
     return group_rows(deals, GRAIN, MEASURES)
 
@@ -42,12 +42,17 @@ def reason_parts(deal: Deal) -> list[str]:
     return parts
 
 
+def without_case(reason: str) -> str:
+    """Lower case letter by letter: a sigma at the end of a word is one like any other."""
+    return "".join(letter.lower()[0] for letter in reason)
+
+
 def displayed_spellings(crm: Crm) -> dict[str, str]:
     """Lower-case reason → its most frequent spelling among all lost deals, dated or not (21a)."""
     votes = Counter(part for deal in crm.deals if deal.status == "lost" for part in reason_parts(deal))
     by_reason: dict[str, list[str]] = {}
     for spelling in votes:
-        by_reason.setdefault(spelling.lower(), []).append(spelling)
+        by_reason.setdefault(without_case(spelling), []).append(spelling)
     return {
         reason: min(spellings, key=lambda spelling: (-votes[spelling], spelling))
         for reason, spellings in by_reason.items()

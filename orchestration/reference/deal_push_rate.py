@@ -40,9 +40,9 @@ def rpt_deal_push_rate(crm: Crm) -> list[Row]:
 
 
 def _periods(crm: Crm, grain: str) -> list[date]:
-    """Starts of all periods that hold a close day of some deal, future ones too (15a)."""
+    """Starts of all periods of the calendar that hold a close day of some deal, future ones too (15a)."""
     days = {day for deal in crm.historic_deals for day in close_days(deal)} - {None}
-    return sorted({crm.period_start(grain, day) for day in days})
+    return sorted({crm.period_start(grain, day) for day in days if crm.first_day <= day <= crm.last_day})
 
 
 def push_rate(crm: Crm, frame_from: date, frame_to: date) -> list[Row]:

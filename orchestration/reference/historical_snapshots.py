@@ -46,6 +46,7 @@ def snapshot_dates(crm: Crm) -> list[date]:
     first = min((deal.created_date for deal in crm.historic_deals), default=None)
     if first is None:
         return []
+    first = max(first, crm.first_day)
     days = [first + timedelta(days=n) for n in range((crm.today - first).days + 1)]
     return [day for day in days if _is_snapshot_date(crm, day)]
 

@@ -31,10 +31,10 @@ MEASURES = (
     "milestone",
 )
 DEAL_AMOUNTS = (
-    "amount",
-    "amount_in_home_currency",
-    "hs_closed_amount",
-    "hs_closed_amount_in_home_currency",
+    "AMOUNT",
+    "AMOUNT_IN_HOME_CURRENCY",
+    "HS_CLOSED_AMOUNT",
+    "HS_CLOSED_AMOUNT_IN_HOME_CURRENCY",
 )
 IS_DEAL = ("DEAL", "DEALS", "0-3")
 
@@ -153,7 +153,7 @@ def _slice(crm: Crm, row: Row) -> Slice | None:
         nobody = crm.owner(None)
         assignee = Owner(nobody.owner_id, nobody.owner_name, *crm.team(team_id))
         teams = frozenset({team_id})
-        if row["hs_kpi_is_team_rollup"] == "true":  # 18b
+        if (row["hs_kpi_is_team_rollup"] or "").lower() == "true":  # 18b
             teams |= crm.teams_below(team_id)
     else:
         return None  # data quality
@@ -189,9 +189,9 @@ def is_revenue_goal(row: Row) -> bool:
         "hs_kpi_metric_type": ("SUM",),
         "hs_kpi_object_type": IS_DEAL,
         "hs_kpi_property_name": DEAL_AMOUNTS,
-        "hs_kpi_time_property_name": ("closedate",),
+        "hs_kpi_time_property_name": ("CLOSEDATE",),
     }
-    return all(row[column] is None or row[column] in allowed for column, allowed in says.items())
+    return all(row[column] is None or row[column].upper() in allowed for column, allowed in says.items())
 
 
 def _has_left(crm: Crm, owner_id: str, period_start: date) -> bool:

@@ -9,7 +9,7 @@ from orchestration.reference.activities import (
     meeting_at,
     task_completed_at,
 )
-from orchestration.reference.crm import Crm, Row, duration_ms, id_order
+from orchestration.reference.crm import Crm, Row, duration_ms, id_order, trimmed
 
 MEASURES = (
     "occurred_at",
@@ -109,7 +109,7 @@ def _records(crm: Crm, activity_type: str, row: Row) -> Row:
 def _name(record_type: str, record: Row) -> str:
     """A record's name, else what else is known of it, else its id (as owners, P7)."""
     if record_type == "contact":
-        name = f"{record['firstname'] or ''} {record['lastname'] or ''}".strip() or record["email"]
+        name = trimmed(f"{record['firstname'] or ''} {record['lastname'] or ''}") or record["email"]
     elif record_type == "company":
         name = record["name"] or record["domain"]
     else:

@@ -100,7 +100,7 @@ derived as (
         days_to_win_ms / 86400000 / nullif(valid_won_count, 0) as average_days_to_win,
         -- opportunities × win rate = won deals: those without an amount count with the average.
         won_count * average_won_amount / average_days_to_win as velocity,
-        case when won_with_amount_count > 0 then won_amount / average_days_to_win end as velocity_observed
+        won_amount / average_days_to_win as velocity_observed
     from measured
 ),
 
