@@ -452,6 +452,13 @@ def test_a_required_table_must_not_fall_by_more_than_half(folder):
     folder.load(crm(deals=[deal("1")]), DAY_3)
 
 
+def test_a_custom_property_that_is_named_must_be_there(folder):
+    folder.load(crm(deals=[deal("1", Region="EMEA")]), DAY_1, custom_properties=("region",))
+    with pytest.raises(LoadError, match="deals: no column tier, which SALES_REPORTS_CUSTOM_PROPERTIES names"):
+        folder.load(crm(deals=[deal("1", Region="APAC")]), DAY_2, custom_properties=("region", "tier"))
+    assert folder.rows("select region from deals") == [("EMEA",)]
+
+
 def test_another_portal_may_be_smaller(folder):
     folder.load(crm(deals=[deal(str(n)) for n in range(10)]), DAY_1)
     account = [{"portal_id": "9", "time_zone": "UTC", "company_currency": "EUR"}]

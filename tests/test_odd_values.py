@@ -66,6 +66,7 @@ def far_dates(tables: Tables, rng: random.Random) -> None:
 def spreadsheet_words(tables: Tables, rng: random.Random) -> None:
     for row in tables["goal_targets"]:
         row["hs_kpi_is_team_rollup"] = rng.choice(["True", "TRUE", "False", None])
+        row["hs_pipeline_ids"] = rng.choice([";", " ;\n", row["hs_pipeline_ids"]])
         row["hs_kpi_metric_type"] = rng.choice(["sum", "Sum", None])
         row["hs_kpi_object_type"] = rng.choice(["deal", "Deals", None])
         row["hs_kpi_property_name"] = rng.choice(["Amount", "amount", None])

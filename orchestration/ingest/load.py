@@ -265,6 +265,19 @@ class _LoadStep:
             else:
                 continue
             self.problems.append(f"{name}: {what}; if that is right, set SALES_REPORTS_ACCEPT_DROP=1 once")
+        self.judge_custom_properties()
+
+    def judge_custom_properties(self) -> None:
+        """The models read the properties of deals that a setting names: they have to be there."""
+        if "deals" not in self.accepted:
+            return
+        brought = {name.lower() for name in [*TABLES["deals"].columns, *self.accepted["deals"].custom]}
+        missing = [name for name in self.settings.custom_properties if name.lower() not in brought]
+        if missing:
+            self.problems.append(
+                f"deals: no column {', '.join(missing)}, which SALES_REPORTS_CUSTOM_PROPERTIES names; "
+                "have the source bring it, or take it out of the setting"
+            )
 
     def shares_rejected(self, accepted: Accepted) -> Iterator[str]:
         """What is wrong where more of the rows, or of a column's values, is rejected than allowed."""
