@@ -55,7 +55,7 @@ final as (
         dated.hs_assignee_user_id as user_id,
         case when dated.hs_assignee_user_id is null then dated.hs_assignee_team_id end as team_id,
         -- A list without an id names none, so all are meant.
-        case when {{ trimmed("replace(dated.hs_pipeline_ids, ';', '')") }} <> '' then dated.hs_pipeline_ids end
+        case when {{ trimmed("translate(dated.hs_pipeline_ids, ';', '')") }} <> '' then dated.hs_pipeline_ids end
             as pipeline_ids,
         lower(coalesce(dated.hs_kpi_is_team_rollup, '')) = 'true' as is_team_rollup,
         dated.hs_goal_target_currency_code as target_currency,
