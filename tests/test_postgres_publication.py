@@ -324,12 +324,19 @@ def test_readers_that_are_never_quiet_do_not_keep_a_build_from_them(builder, hom
                     ).fetchone()
                 )
 
+    def until_seen(build_id: str) -> None:
+        """A busy machine may take its time until somebody reads."""
+        end = time.monotonic() + 20
+        while build_id not in {row[2] for row in list(seen)} and time.monotonic() < end:
+            time.sleep(0.01)
+
     with ThreadPoolExecutor(3) as pool:
         readers = [pool.submit(read) for _ in range(3)]
         try:
+            until_seen(FIRST)
             for number, build_id in enumerate((SECOND, THIRD), start=4):
                 publish(builder, build_id, deals=number)
-            time.sleep(0.1)
+                until_seen(build_id)
         finally:
             stop.set()
         for future in readers:
