@@ -1,6 +1,6 @@
 # make run    raw tables in, proven reports out: data/sales_reports.duckdb
 # make view   the reports as pages in a browser
-# make test   the tests that take minutes; .ci/run runs all
+# make test   all tests but those that take long or need a server, which .ci/run runs too
 # All install what they need into .venv, from requirements.lock (tests and lint: requirements-dev.lock),
 # and only when it has changed.
 

@@ -62,7 +62,8 @@ _CENT = Decimal("0.01")
 CALENDAR_YEARS = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-_BLANKS = "\t\n\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+_ASCII_BLANKS = " \t\n\r"
+_BLANKS = _ASCII_BLANKS + "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def duration_ms(start: datetime, end: datetime) -> int:
 
 def parse_number(text: str | None) -> Decimal | None:
     """The number in a property version's text; None if cleared or uncastable (H10)."""
-    text = (text or "").strip(" \t\n\r")
+    text = (text or "").strip(_ASCII_BLANKS)
     if not text.isascii():  # Decimal knows other scripts' digits and blanks
         return None
     try:
@@ -108,7 +109,7 @@ def parse_number(text: str | None) -> Decimal | None:
 
 def parse_instant(text: str | None) -> datetime | None:
     """The instant in a property version's text, ISO-8601 or epoch ms; else None (H10)."""
-    text = (text or "").strip(" \t\n\r")
+    text = (text or "").strip(_ASCII_BLANKS)
     try:
         if re.fullmatch(r"-?\d+", text):
             instant = _EPOCH + timedelta(milliseconds=int(text))
