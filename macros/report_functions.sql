@@ -19,7 +19,8 @@
     arguments      the report's own: {name: default}, where the default is
                      [a, b, …]          one of these values, the first by default (none = NULL)
                      {'each_of': […]}   a list of these values, all by default
-                     none, true, 'x'    that value, not checked here
+                     true, false        true or false
+                     none, 'x'          that value, not checked here
     has_pipelines  false where the report's records have no pipeline: `pipelines` is then an error
 #}
 {% macro report_function(group_by=[], arguments={}, has_pipelines=true) %}
@@ -83,6 +84,9 @@ from (
         {% if default is mapping -%}
         union all
         {{ wrong_values(name, default['each_of']) }}
+        {% elif default is boolean -%}
+        union all
+        {{ no_boolean(name) }}
         {% elif default is sequence and default is not string -%}
         union all
         {{ wrong_value(name, default) }}
@@ -104,6 +108,13 @@ from (
 ) as all_found
 where case when problems is null then true else error(problems) end
     and not exists (select 1 from {{ ref('fct_missing_inputs') }} where report = '{{ mart }}')
+{%- endmacro %}
+
+
+{# Select of one problem where the argument is neither true nor false. #}
+{% macro no_boolean(argument) -%}
+select '{{ argument }} must be true or false' as problem
+where try_cast({{ argument }} as boolean) is null
 {%- endmacro %}
 
 

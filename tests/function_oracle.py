@@ -29,7 +29,6 @@ from orchestration.reference.crm import (
     duration_ms,
 )
 from orchestration.reference.deal_loss_reasons import (
-    NO_REASON,
     displayed_spellings,
     reason_parts,
     without_case,
@@ -451,7 +450,7 @@ class DealLossReasons(DealOracle):
 
     def of_deal(self, deal: Deal) -> Iterator[Record]:
         spellings = displayed_spellings(self.crm)
-        for reason in {spellings[without_case(part)] for part in reason_parts(deal)} or {NO_REASON}:
+        for reason in {spellings[without_case(part)] for part in reason_parts(deal)}:
             yield Record(deal.close_date, deal.owner, deal.pipeline_id, deal, (reason,))
 
     def measures(self, records: list[Record], whole: list[Record]) -> Row:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import duckdb
 import pytest
 
 from orchestration.reference.raw import fetch
@@ -327,6 +328,8 @@ def test_push_rate_of_section_15(nine_deals):
 def test_push_rate_without_pushes_by_closing(nine_deals):
     (row,) = ask(nine_deals, f"deal_push_rate({QUARTER}, group_by := 'none', include_via_close := false)")
     assert (row["eligible_count"], row["pushed_count"], row["push_rate"]) == (8, 3, 0.375)
+    with pytest.raises(duckdb.Error, match="include_via_close must be true or false"):
+        ask(nine_deals, f"deal_push_rate({QUARTER}, include_via_close := NULL)")
 
 
 def test_push_rate_in_any_direction(nine_deals):

@@ -372,7 +372,7 @@ def assert_nothing_changes(folder: DataFolder, tables: dict, *words: str, **sett
 
 def test_one_message_names_every_problem(folder):
     folder.load(crm(), DAY_1)
-    account = [{"portal_id": "9", "time_zone": "Europe/Paname", "company_currency": "EUR"}]
+    account = [{"portal_id": "9", "time_zone": "posix/Europe/Berlin", "company_currency": "EUR"}]
     account[0] |= {"fiscal_year_start_month": 13, "week_starts_on": "friday"}
     nameless = {"id": "1", "pipeline": "p", "createdate": None}
     tables = crm(
@@ -387,7 +387,7 @@ def test_one_message_names_every_problem(folder):
         "owners: this table is required",
         "required column missing: name",
         "unheard_of: no table of the contract",
-        "time_zone is 'Europe/Paname', not a name of the tz database",
+        "time_zone is 'posix/Europe/Berlin', not a name of the tz database",
         "SALES_REPORTS_TIME_ZONE",
         "fiscal_year_start_month is 13",
         "week_starts_on is 'friday'",

@@ -85,6 +85,7 @@ def test_an_empty_value_is_none():
         ("SOURCE", "files", "needs SALES_REPORTS_FILES_DIR"),
         ("TIME_ZONE", "Berlin", "unknown time zone; use a tz database name"),
         ("TIME_ZONE", "../etc/passwd", "unknown time zone"),
+        ("TIME_ZONE", "localtime", "unknown time zone"),
         ("FISCAL_YEAR_START_MONTH", "13", "must be 1 to 12"),
         ("WEEK_STARTS_ON", "tuesday", "must be one of: monday, sunday, iso"),
         ("RUN_TS", "2026-07-01T00:00:00", "an offset is missing"),

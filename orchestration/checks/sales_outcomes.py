@@ -30,7 +30,7 @@ LOSS_REASONS = f"""
 NO_REASON = """
     case
         when not exists (
-            select 1 from raw_hubspot.deals where closed_lost_reason ilike '%(no reason)%'
+            select 1 from raw_hubspot.deals where closed_lost_reason ilike '%(no%reason)%'
         ) then '(No reason)'
     end
 """

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from orchestration.settings import WEEK_STARTS, Settings
+from orchestration.settings import WEEK_STARTS, Settings, is_time_zone
 
 NO_PORTAL = "default"  # the portal of a source without an account table
 
@@ -61,9 +60,7 @@ def account_of(
 
 def _unusable(account: Account) -> Iterator[tuple[str, str]]:
     """The fields that no build can work with, and what they should be."""
-    try:
-        ZoneInfo(account.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if not is_time_zone(account.time_zone):
         yield "time_zone", "a name of the tz database, such as Europe/Berlin"
     if not 1 <= account.fiscal_year_start_month <= 12:
         yield "fiscal_year_start_month", "a month from 1 to 12"

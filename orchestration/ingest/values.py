@@ -41,6 +41,11 @@ _BLANKS = r"' ' || chr(9) || chr(10) || chr(13)"
 _INTEGER_TYPES = frozenset(
     f"{sign}{name}" for sign in ("", "U") for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 )
+_CLOCK = "([01][0-9]|2[0-3])"
+_ISO = (  # the shapes of ISO 8601 that every engine and language reads alike
+    f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ]{_CLOCK}:[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
+    f"(Z|[+-]{_CLOCK}(:?[0-5][0-9])?)?)?"
+)
 _FIRST_INSTANT, _LAST_INSTANT = "0001-01-02", "9999-12-30"  # their local days exist in every zone
 
 
@@ -94,17 +99,18 @@ def version_values(table: Table, name: str = "name", value: str = "value") -> di
     """The columns of a property history that hold a version's text in its own type (H10).
 
     `name` and `value` are the property and the text as expressions. Neither column has a value where the
-    property has no numbers, or no instants; instants come in ISO 8601 or as epoch milliseconds.
+    property has no numbers, or no instants; instants come in ISO 8601 (`2026-09-02`, followed or not by
+    `T03:04`, seconds, their fraction, and an offset) or as epoch milliseconds.
     """
     trimmed = f"trim({value}, {_BLANKS})"
     # What most texts look like is read as it is: taking blanks away costs more than the number.
     number = f"coalesce({_number(value)}, {_number(trimmed)})"
-    looks_iso = f"{value}[1:4] between '0002' and '9998' and {value}[5] = '-'"
+    is_plain = f"{value}[1:4] between '0002' and '9998' and regexp_full_match({value}, '{_ISO}')"
     epoch = f"try(make_timestamptz(try_cast({trimmed} as bigint) * 1000))"
     instant = (
-        f"coalesce(case when {looks_iso} then try_cast({value} as timestamptz) end, "
+        f"coalesce(case when {is_plain} then try_cast({value} as timestamptz) end, "
         f"case when regexp_full_match({trimmed}, '-?[0-9]+') then {_in_range(epoch)} "
-        f"else {_iso_instant(trimmed)} end)"
+        f"when regexp_full_match({trimmed}, '{_ISO}') then {_iso_instant(trimmed)} end)"
     )
     return {
         column: f"case when {name} in ({names}) then {typed} end" if names else f"cast(null as {sql_type})"

@@ -62,6 +62,9 @@ _CENT = Decimal("0.01")
 CALENDAR_YEARS = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_INSTANT, _LAST_INSTANT = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+_ISO_INSTANT = re.compile(
+    r"[0-9]{4}(-[0-9]{2}){2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+)  # of ISO 8601's shapes those that HubSpot and most tools write; Python knows more, such as week dates
 _ASCII_BLANKS = " \t\n\r"
 _BLANKS = _ASCII_BLANKS + "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 
@@ -98,7 +101,8 @@ def duration_ms(start: datetime, end: datetime) -> int:
 def parse_number(text: str | None) -> Decimal | None:
     """The number in a property version's text; None if cleared or uncastable (H10)."""
     text = (text or "").strip(_ASCII_BLANKS)
-    if not text.isascii():  # Decimal knows other scripts' digits and blanks
+    # Decimal knows other scripts' digits and blanks, and an underscore anywhere.
+    if not text.isascii() or re.search("(?<![0-9])_|_(?![0-9])", text):
         return None
     try:
         number = Decimal(text)
@@ -111,10 +115,12 @@ def parse_instant(text: str | None) -> datetime | None:
     """The instant in a property version's text, ISO-8601 or epoch ms; else None (H10)."""
     text = (text or "").strip(_ASCII_BLANKS)
     try:
-        if re.fullmatch(r"-?\d+", text):
+        if re.fullmatch(r"-?[0-9]+", text):
             instant = _EPOCH + timedelta(milliseconds=int(text))
-        else:
+        elif _ISO_INSTANT.fullmatch(text):
             instant = datetime.fromisoformat(text)
+        else:
+            return None
         instant = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -25,13 +25,13 @@ def rpt_deal_loss_reasons(crm: Crm) -> list[Row]:
         }
         for deal in crm.closing_deals
         if deal.status == "lost"
-        for reason in sorted({spellings[without_case(part)] for part in reason_parts(deal)}) or [NO_REASON]
+        for reason in sorted({spellings[without_case(part)] for part in reason_parts(deal)})
     ]
     return group_rows(deals, GRAIN, MEASURES)
 
 
 def reason_parts(deal: Deal) -> list[str]:
-    """The reasons in the text: split at ';', ASCII whitespace trimmed and collapsed (21a)."""
+    """The reasons in the text, or that there is none: split at ';', ASCII whitespace collapsed (21a)."""
     parts = []
     for text in (deal.row["closed_lost_reason"] or "").split(";"):
         for character in ASCII_WHITESPACE:
@@ -39,7 +39,7 @@ def reason_parts(deal: Deal) -> list[str]:
         part = " ".join(word for word in text.split(" ") if word)
         if part:
             parts.append(part)
-    return parts
+    return parts or [NO_REASON]
 
 
 def without_case(reason: str) -> str:

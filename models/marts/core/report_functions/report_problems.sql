@@ -14,13 +14,11 @@ union all
 
 union all
 
-select 'include_subteams must be true or false'
-where include_subteams is null
+{{ no_boolean('include_subteams') }}
 
 union all
 
-select 'cumulative must be true or false'
-where cumulative is null
+{{ no_boolean('cumulative') }}
 
 union all
 
