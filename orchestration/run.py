@@ -56,6 +56,7 @@ event_log_storage:
 
 
 INTERRUPTED = 130
+_OUT_OF_MEMORY = "Out of Memory Error"  # DuckDB's, whatever stands before it
 
 
 class RunFailed(RuntimeError):
@@ -158,20 +159,30 @@ def explain(error: BaseException, settings: Settings | None) -> str:
         folder = settings.data_dir if settings else "the data folder"
         free = shutil.disk_usage(folder).free // 2**20 if settings and settings.data_dir.exists() else 0
         return f"The disk that holds {folder} is full ({free} MiB free). Make room and run again."
+    if settings and any(_OUT_OF_MEMORY in str(one) for one in _causes(error)):
+        what, _, _ = text.partition(_OUT_OF_MEMORY)
+        return (
+            f"{what}more memory was needed than DuckDB may take, which is {settings.memory_limit}. "
+            "Raise SALES_REPORTS_MEMORY_LIMIT, as far as this machine has memory to spare, and run again."
+        )
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {text}"
     return text
 
 
-def is_disk_full(error: BaseException | None) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Whether an error, or what caused it, says that no space is left."""
+    return any(
+        (isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT))
+        or any(words in str(one) for words in ("No space left on device", "disk is full"))
+        for one in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if any(words in str(error) for words in ("No space left on device", "disk is full")):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 # --- summary --------------------------------------------------------------------------------------

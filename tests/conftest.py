@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.end_to_end import DemoRun, killed_then_run
 
-DEFAULT_CRMS = 12
+DEFAULT_CRMS = 12 if os.environ.get("CI") else 4
 
 
 def pytest_addoption(parser) -> None:

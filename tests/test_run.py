@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.dbt_runs import DbtError
 from orchestration.lock import RunUnderWay, only_run
 from orchestration.publish import builds, current_build
 from orchestration.run import example_queries, explain, is_disk_full
@@ -148,6 +149,17 @@ def test_a_full_disk_is_known_whoever_meets_it(error, tmp_path):
     assert is_disk_full(outer)
     assert "is full" in explain(outer, Settings(data_dir=tmp_path))
     assert not is_disk_full(RuntimeError("the glass is full"))
+
+
+def test_a_lack_of_memory_says_what_to_set(tmp_path):
+    settings = Settings(data_dir=tmp_path, memory_limit="32MB")
+    little = {"memory_limit": "32MB", "temp_directory": ""}
+    with duckdb.connect(config=little) as connection, pytest.raises(duckdb.OutOfMemoryException) as raised:
+        connection.execute("select list(i) from range(100000000) as numbers(i)")
+    error = DbtError(f"1 of 2 dbt nodes failed: model fct_deals: Runtime Error {raised.value}")
+    said = explain(error, settings)
+    assert said.startswith("1 of 2 dbt nodes failed: model fct_deals: ")
+    assert "32MB" in said and "SALES_REPORTS_MEMORY_LIMIT" in said and "SET threads" not in said
 
 
 def test_the_command_on_failure_hears_one_line_and_cannot_break_the_run(tmp_path, capfd):
