@@ -173,8 +173,6 @@ class Build:
         """
         self._settings = settings
         self._arguments = ["build", "--exclude-resource-type", "unit_test", *selection]
-        if _is_large(settings):
-            self._arguments += ["--threads", "1"]
         if not only_changes:
             self._arguments.append("--full-refresh")
         # What `compiled_manifest` gives is the same in every whole build; writing it takes dbt seconds.
@@ -191,10 +189,11 @@ class Build:
         """
         events: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
         outcome: list[Outcome] = []
+        arguments = [*self._arguments, *(["--threads", "1"] if _is_large(self._settings) else [])]
 
         def run() -> None:
             try:
-                outcome.append(_invoke(self._settings, self._arguments, hear))
+                outcome.append(_invoke(self._settings, arguments, hear))
             finally:
                 events.put(None)
 
