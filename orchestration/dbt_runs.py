@@ -30,7 +30,7 @@ _SOURCES = (
 )
 _SHOWN_PROBLEMS = 5
 _LARGE = 0.1
-"""The share of DuckDB's memory from which a build database is large: some 450,000 deals in 6 GiB."""
+"""The share of DuckDB's memory from which a build database is large: some 230,000 deals in 6 GiB."""
 
 
 class DbtError(RuntimeError):
