@@ -79,13 +79,20 @@ counted as (
     group by first_date, end_date{% for expression in keys.values() %}, {{ expression }}{% endfor %}
 ),
 
+-- What is counted comes on its first date, and goes on its last one.
 movements as (
-    select first_date as snapshot_date, {{ key_names }}, {{ measures | join(', ') }}
+    select
+        case when sides.side = 1 then counted.first_date else counted.end_date end as snapshot_date,
+        {%- for name in keys %}
+        counted.{{ name }},
+        {%- endfor %}
+        {%- for measure in measures %}
+        sides.side * counted.{{ measure }} as {{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from counted
-    union all
-    select end_date, {{ key_names }}, -{{ measures | join(', -') }}
-    from counted
-    where end_date is not null
+    cross join (select 1 as side union all select -1 as side) as sides
+    where sides.side = 1
+        or counted.end_date is not null
 ),
 
 moved as (

@@ -142,6 +142,10 @@ measured as (
     group by all
 ),
 
+measured_stages as (
+    select distinct pipeline_id, stage_id from measured
+),
+
 -- Every step of a pipeline, and stages without a position where deals have been in them.
 stages as (
     select
@@ -154,8 +158,11 @@ stages as (
     from {{ ref('dim_stages') }} as dim_stages
     inner join {{ ref('dim_pipelines') }} as dim_pipelines
         on dim_stages.pipeline_id = dim_pipelines.pipeline_id
+    left join measured_stages
+        on dim_stages.pipeline_id = measured_stages.pipeline_id
+        and dim_stages.stage_id = measured_stages.stage_id
     where (dim_stages.stage_class = 'open' and dim_stages.stage_position is not null)
-        or (dim_stages.pipeline_id, dim_stages.stage_id) in (select pipeline_id, stage_id from measured)
+        or measured_stages.stage_id is not null
 ),
 
 group_stages as (

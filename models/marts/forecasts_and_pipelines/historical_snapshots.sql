@@ -59,14 +59,19 @@ asked_days as (
 ),
 
 -- The last days of the periods asked for, and today as far as it is known. With a close-date range
--- nothing stored can answer (K7).
+-- nothing stored can answer (K7), nor the mart, whose levels know no close date.
 dates as (
     select
         asked_days.date_day as snapshot_date,
         buckets.bucket_start,
         close_from is null
         and close_to is null
-        and asked_days.date_day in (select snapshot_date from {{ ref('fct_stored_snapshots') }}) as is_stored
+        and asked_days.date_day in (select snapshot_date from {{ ref('fct_stored_snapshots') }}) as is_stored,
+        close_from is null
+        and close_to is null
+        and asked_days.date_day in (
+            select snapshot_date from {{ ref('dim_snapshot_dates') }} as mart where not mart.is_stored
+        ) as is_in_mart
     from asked_days
     cross join {{ ref('build_info') }} as build_info
     inner join buckets
@@ -76,21 +81,13 @@ dates as (
         and (asked_days.is_asked or asked_days.date_day = build_info.run_date)
 ),
 
--- Those of the mart are told from its levels, which know no close date; others from all states.
+-- Those of the mart are told from its levels; others from all states.
 mart_dates as (
-    select snapshot_date
-    from dates
-    where not is_stored
-        and close_from is null
-        and close_to is null
-        and snapshot_date in (select snapshot_date from {{ ref('dim_snapshot_dates') }} where not is_stored)
+    select snapshot_date from dates where is_in_mart and not is_stored
 ),
 
 other_dates as (
-    select snapshot_date
-    from dates
-    where not is_stored
-        and snapshot_date not in (select snapshot_date from mart_dates)
+    select snapshot_date from dates where not is_in_mart and not is_stored
 ),
 
 mart_levels as (
@@ -232,7 +229,7 @@ spine as (
 
 final as (
     select
-        spine.* exclude (is_stored),
+        spine.* exclude (is_stored, is_in_mart),
         cast(coalesce(sum(deals.deal_count), 0) as bigint) as deal_count,
         coalesce(sum(deals.total_amount), 0) as total_amount,
         coalesce(sum(deals.weighted_amount), 0) as weighted_amount,
