@@ -25,7 +25,8 @@ def pytest_addoption(parser) -> None:
 def first_of(values: Iterable[Any]) -> list[Any]:
     """Parameters of a test: the first value for every `make test`, the others for thorough ones only."""
     first, *others = values
-    return [first, *(pytest.param(value, marks=pytest.mark.thorough) for value in others)]
+    several = [value if isinstance(value, tuple) else (value,) for value in others]
+    return [first, *(pytest.param(*value, marks=pytest.mark.thorough) for value in several)]
 
 
 @pytest.fixture(scope="session")

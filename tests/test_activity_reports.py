@@ -160,6 +160,7 @@ def switched():
         build.connection.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_variable_changes_what_it_should(switched, variable):
     """With the variable marts equal their references, which are not those of the default."""

@@ -295,6 +295,7 @@ def test_hand_written_steps_compute_what_the_models_do(first):
         assert one(connection, "select count(*) from open_pipeline") > 0
 
 
+@pytest.mark.thorough
 def test_the_command_measures_each_phase_and_writes_both_files(tmp_path):
     done = subprocess.run(
         [

@@ -190,6 +190,7 @@ class Story:
         )
 
 
+@pytest.mark.thorough
 def test_each_column_moves_rows_of_others_and_a_night_moves_them(tmp_path):
     story = Story()
     # A deal without a date begins with its first version, and an earlier one comes.

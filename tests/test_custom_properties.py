@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from orchestration.reference.raw import fetch
 from tests.harness import load_crm
 
 BORN = datetime(2026, 5, 1, tzinfo=UTC)
 
 
+@pytest.mark.thorough
 def test_named_columns_come_last_in_fct_deals():
     deals = [
         {"id": "1", "createdate": BORN, "region": "EMEA", "Odd name": "ü"},

@@ -246,6 +246,7 @@ def test_a_broken_blocking_invariant_stops_publication(definitions, ran, monkeyp
     assert ran == ["load", "models"]
 
 
+@pytest.mark.thorough
 def test_a_warning_does_not_stop_publication(definitions, ran, monkeypatch):
     warning = next(invariant for invariant in invariants() if not invariant.blocking)
 

@@ -327,6 +327,7 @@ PIECES = st.sampled_from(['"', '""', ",", ",", "\n", "\r\n", "x", "é", "7", " "
 MANGLED = st.lists(PIECES, max_size=30).map("".join)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(MANGLED, min_size=1, max_size=6))
 def test_every_line_of_a_mangled_csv_file_is_loaded_or_rejected(tmp_path, parts):

@@ -20,6 +20,7 @@ from orchestration.ingest.accept import accept
 from orchestration.ingest.delivery import Delivery, python_rows
 from orchestration.ingest.history import KeptHistory, attached
 from orchestration.settings import Settings
+from tests.conftest import first_of
 from tests.loading import DAY_1, DataFolder, at, crm, deal, version
 
 DAY_2, DAY_3 = DAY_1 + timedelta(days=1), DAY_1 + timedelta(days=2)
@@ -213,7 +214,9 @@ def test_only_rows_that_are_not_as_before_are_read(folder, partial):
 
 
 @pytest.mark.parametrize(
-    "odd", [deal("1", amount="1"), deal(" "), deal("99", amount="many")], ids=["twice", "no key", "no number"]
+    "odd",
+    first_of([deal("1", amount="1"), deal(" "), deal("99", amount="many")]),
+    ids=["twice", "no key", "no number"],
 )
 def test_where_anything_is_turned_away_all_rows_are_read_and_the_night_after_too(folder, partial, odd):
     """Rejects name the rows of the delivery, and thresholds are shares of all of them."""
@@ -315,13 +318,15 @@ KNOWN = [association(n, n) for n in range(20)]
 @pytest.mark.parametrize("bits", [4294967295, 1], ids=["groups apart", "groups taken for others"])
 @pytest.mark.parametrize(
     ("associations", "only_added"),
-    [
-        ([*KNOWN, association(1, 99), association(99, 1)], True),
-        ([association(1, 99), *KNOWN], True),
-        ([*KNOWN, association(1, 99), association(5, 5, "4")], False),
-        ([*KNOWN[1:], association(1, 99)], False),
-        ([*KNOWN[:-1], KNOWN[-1] | {"label": "new"}], False),
-    ],
+    first_of(
+        [
+            ([*KNOWN, association(1, 99), association(99, 1)], True),
+            ([association(1, 99), *KNOWN], True),
+            ([*KNOWN, association(1, 99), association(5, 5, "4")], False),
+            ([*KNOWN[1:], association(1, 99)], False),
+            ([*KNOWN[:-1], KNOWN[-1] | {"label": "new"}], False),
+        ]
+    ),
     ids=["after others", "before others", "to a pair", "one is gone", "one differs"],
 )
 def test_associations_that_come(folders, partial, monkeypatch, associations, only_added, bits):
@@ -338,14 +343,16 @@ def test_associations_that_come(folders, partial, monkeypatch, associations, onl
 
 @pytest.mark.parametrize(
     ("deals", "has_grown"),
-    [
-        (MANY, True),
-        ([*MANY, deal("99")], True),
-        ([*MANY[1:], MANY[0]], False),
-        ([MANY[0] | {"amount": "2"}, *MANY[1:]], False),
-        (MANY[:-1], False),
-        ([deal("99"), *MANY], False),
-    ],
+    first_of(
+        [
+            (MANY, True),
+            ([*MANY, deal("99")], True),
+            ([*MANY[1:], MANY[0]], False),
+            ([MANY[0] | {"amount": "2"}, *MANY[1:]], False),
+            (MANY[:-1], False),
+            ([deal("99"), *MANY], False),
+        ]
+    ),
     ids=["same", "added to", "another order", "one differs", "one is gone", "put before"],
 )
 def test_rows_are_looked_for_where_a_delivery_has_not_only_grown(

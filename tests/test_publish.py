@@ -19,6 +19,7 @@ from orchestration.data_folder import open_build, remove_database
 from orchestration.publish import PublishError, builds, current_build, prune, roll_back
 from orchestration.report_functions import create_functions, function_nodes
 from orchestration.settings import Settings
+from tests.conftest import first_of
 
 FUNCTION = """
 select group_by as group_id, sum(deal_count) as deal_count
@@ -263,13 +264,15 @@ publish.publish(Settings(data_dir=Path({data!r})), MANIFEST)
 
 @pytest.mark.parametrize(
     ("place", "call", "sees"),
-    [
-        (("publish", "_comments"), 2, 1),  # in the middle of the file
-        (("publish", "_sync"), 1, 1),  # written, not yet on disk
-        (("os", "replace"), 1, 1),  # not yet under its name
-        (("os", "replace"), 2, 1),  # the new link made, not yet in place
-        (("publish", "prune"), 1, 2),  # published
-    ],
+    first_of(
+        [
+            (("publish", "_comments"), 2, 1),  # in the middle of the file
+            (("publish", "_sync"), 1, 1),  # written, not yet on disk
+            (("os", "replace"), 1, 1),  # not yet under its name
+            (("os", "replace"), 2, 1),  # the new link made, not yet in place
+            (("publish", "prune"), 1, 2),  # published
+        ]
+    ),
 )
 def test_a_kill_leaves_one_build_or_the_other_and_the_next_publication_cleans_up(
     settings, build, place, call, sees

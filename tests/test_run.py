@@ -242,6 +242,7 @@ def test_the_next_run_publishes_another_build_and_keeps_this_one(demo_run: DemoR
     assert current_build(demo_run.settings).stem == build_id
 
 
+@pytest.mark.thorough
 def test_an_interrupt_ends_the_run_without_noise(demo_run: DemoRun):
     before = demo_run.fingerprint()
     stopped = kill_after(demo_run.settings.data_dir, "Load", 3.0, by=signal.SIGINT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestration.checks import invariants
 from orchestration.checks.proof import laws, prove
 from tests.checks.planting import Plot, spoilt
@@ -15,6 +17,7 @@ def test_every_law_has_one_result_in_order(plot: Plot):
     assert [str(result) for result in results if not result.passed] == []
 
 
+@pytest.mark.thorough
 def test_errors_are_seen_by_tables_functions_and_sample(plot: Plot):
     visits = "core.fct_deal_stage_visits"
     with spoilt(plot, [visits], f"update {visits} set duration_ms = duration_ms + 1 where deal_id = 'd3'"):

@@ -220,6 +220,7 @@ def counted(report: Report, rows: list[dict]) -> list[dict]:
     return [row for row in rows if not measures or any(row[measure] for measure in measures)]
 
 
+@pytest.mark.thorough
 def test_every_function_answers_as_with_a_filter_on_the_owners(demo_build: Build, rep: Build, manager: Build):
     """So nothing is lost either, and a total is the total of the own rows."""
     compared = 0
@@ -359,6 +360,7 @@ def test_pages_refuse_who_is_not_known(logins, user: str | None, words: str):
         assert not app.get("vega_lite_chart")
 
 
+@pytest.mark.thorough
 def test_pages_show_a_rep_nothing_of_others(logins, demo_build: Build):
     logins("REP@example.com")
     others = {

@@ -47,6 +47,7 @@ def reports(build: Build) -> list[Report]:
     return list(catalog(build).reports.values())
 
 
+@pytest.mark.thorough
 def test_every_value_that_a_control_offers_is_one_that_the_function_takes(demo_build: Build):
     """Each fixed value by itself; of ids out of the database the first, and all at once.
 
