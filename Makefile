@@ -26,8 +26,9 @@ run: .venv/.installed $(SPARK)  ## load, build, prove, publish; ends with a summ
 view: .venv/.installed  ## the report viewer, on this machine's browser
 	@$(BIN)/python -m orchestration.tools view
 
-parity: .venv/.installed-dev .venv-spark/.installed  ## every mart and function on Postgres and Spark against DuckDB
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_postgres.py tests/test_spark.py tests/test_spark_run.py
+parity: .venv/.installed-dev .venv-spark/.installed  ## every mart and function on Postgres and Spark against DuckDB; an hour
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/test_postgres.py tests/test_spark_run.py
+	@$(BIN)/python -m pytest --crms 3 tests/test_spark.py
 
 test: .venv/.installed-dev  ## all tests but thorough ones; with CI=true those too, with TESTS="..." these
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(if $(CI)$(TESTS),,-m "not thorough") $(TESTS)

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.engines.spark_process import location_of
+from orchestration.engines.spark_process import BREAKING_RULE, location_of
 from orchestration.settings import PROJECT_ROOT
 
 PYTHON = PROJECT_ROOT / ".venv-spark" / "bin" / "python"
@@ -46,6 +46,7 @@ _SETTINGS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.optimizer.excludedRules": BREAKING_RULE,
     # Others read an instant as such only where it is one.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }

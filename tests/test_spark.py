@@ -3,11 +3,13 @@
 Belongs here: building the same raw rows on both engines, in one session of Spark, and comparing what stands
 in the tables; and each macro of `macros/dialect/` by itself. That the numbers are right is tested on DuckDB.
 
-`pytest tests/test_spark.py --crms 20` compares many hard CRMs instead of one.
+`pytest tests/test_spark.py --crms 20` compares many hard CRMs instead of one, and their report functions, for
+which Spark takes minutes; those of one account are compared wherever it is published (`test_spark_run.py`).
 """
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -17,11 +19,13 @@ import duckdb
 import pytest
 
 from orchestration.checks.compare import row_differences
+from orchestration.engines import spark_functions, spark_process
+from orchestration.engines.spark_proof import NOT_ASKED, create_proven
 from tests.conftest import DEFAULT_CRMS
 from tests.crm_generator import hard_crm
 from tests.demo_rows import END, Demo
 from tests.harness import Build, load_crm
-from tests.spark_session import Spark, land, spark_session
+from tests.spark_session import Spark, SparkError, land, spark_session
 from tests.test_dialect import Values, cases, rendered, with_from
 from tests.test_postgres import DEALS, as_dicts, spoil
 
@@ -110,6 +114,38 @@ def columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, s
     return {column: kind for column, kind, *_ in described}
 
 
+class Asked:
+    """The session as a run has one: what a query gives comes back."""
+
+    def __init__(self, spark: Spark, name: str) -> None:
+        self._spark = spark
+        self._name = name
+        self.answers = 0
+
+    def execute(self, sql: str, patience: int = 0) -> spark_process.Rows:
+        try:
+            if not sql.startswith("select"):
+                self._spark.execute(sql)
+                return spark_process.Rows([], [])
+            self.answers += 1
+            found = duckdb.sql(f"from {self._spark.parquet(sql, f'{self._name}_{self.answers}')}")
+            return spark_process.Rows(found.columns, found.fetchall())
+        except SparkError as error:
+            raise spark_process.SparkError(str(error)) from None
+
+
+def assert_same_answers(spark: Spark, build: Build, name: str, monkeypatch) -> None:
+    """Fail unless every function that Spark can answer says what DuckDB's says."""
+    manifest = json.loads((spark.folder / "target" / "manifest.json").read_bytes())
+    (database,) = build.connection.execute("select current_database()").fetchone()
+    monkeypatch.setattr(spark_functions, "MARTS", database)
+    definitions = spark_functions.functions(build.connection, manifest, name)
+    asked = Asked(spark, name)
+    refused = create_proven(build.connection, asked, manifest, definitions, f"reports_{name}")
+    assert {function: why for function, why in refused.items() if function not in NOT_ASKED} == {}
+    assert asked.answers == len(definitions) - len(NOT_ASKED)
+
+
 # --- tests ----------------------------------------------------------------------------------------
 
 
@@ -133,12 +169,14 @@ def pytest_generate_tests(metafunc) -> None:
         metafunc.parametrize("seed", [HARD_CRM] if count == DEFAULT_CRMS else range(count))
 
 
-def test_hard_crm_is_the_same(spark, seed):
+def test_hard_crm_is_the_same(spark, seed, request, monkeypatch):
     crm = hard_crm(seed)
     build = load_crm(crm.tables, **crm.settings)
     build.ensure(*build.project.nodes)
     assert_all_is_well(build_on_spark(spark, build, f"crm_{seed}", "test"), "seed", "model")
     assert_same_rows(spark, build, f"crm_{seed}")
+    if request.config.getoption("--crms") != DEFAULT_CRMS:
+        assert_same_answers(spark, build, f"crm_{seed}", monkeypatch)
     build.connection.close()
 
 

@@ -48,7 +48,7 @@ _JAVA_OPTIONS = (
     "-Duser.timezone=UTC -Xss4m -XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m "
     "-Dderby.stream.error.file=/dev/null"
 )
-_BREAKING_RULE = "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases"
+BREAKING_RULE = "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases"
 # A Thrift server says what it does, the code of the error and its class before Spark's own words.
 _OF_THRIFT = re.compile(r"([\w.$]+: )?Error running query: (\[[\w.]+\] )?[\w.$]+: ")
 _CAUSE = re.compile(r"Caused by: [\w.$]+: ?")
@@ -289,7 +289,7 @@ def write_configuration(settings: Settings) -> None:
         # The steps of all leads of an account are walked through by recursion.
         "spark.sql.cteRecursionRowLimit": -1,
         # Spark 4.3 takes aliases away that the report functions' plans need, and then refuses the plan.
-        "spark.sql.optimizer.excludedRules": _BREAKING_RULE,
+        "spark.sql.optimizer.excludedRules": BREAKING_RULE,
         # Others read an instant as such only where it is one.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
