@@ -137,21 +137,41 @@
 {%- endmacro %}
 
 
-{# Found before anything is joined to them, as nights are on DuckDB only, and it may think that better. #}
+{#
+  Found before anything is joined to them, as nights are on DuckDB only, and it may think that better. Of a table
+  their places are found first, by the key alone: then DuckDB decodes other columns only where such rows are.
+#}
 {% macro rows_of_keys(relation, keys, key, columns=none) -%}
+    {%- set are_of_key -%}
+        exists (
+            select 1
+            from {{ keys }} as changed_keys
+            where {{ matching_keys('changed_keys', 'of_all', key, columns) }}
+        )
+    {%- endset -%}
 (
         with rows_of_keys as materialized (
             select *
             from {{ relation }} as of_all
-            where exists (
-                select 1
-                from {{ keys }} as changed_keys
-                where {{ matching_keys('changed_keys', 'of_all', key, columns) }}
-            )
+            {%- if is_written(relation) %}
+            where rowid in (select rowid from {{ relation }} as of_all where {{ are_of_key }})
+            {%- else %}
+            where {{ are_of_key }}
+            {%- endif %}
         )
 
         select * from rows_of_keys
     )
+{%- endmacro %}
+
+
+{# Whether a relation is a model that is written, and no view. #}
+{% macro is_written(relation) -%}
+    {%- set found = [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.alias == relation.identifier -%}
+        {%- do found.append(node.config.materialized in ['table', 'incremental']) -%}
+    {%- endfor -%}
+    {{- return(found == [true]) -}}
 {%- endmacro %}
 
 
@@ -182,4 +202,9 @@
     insert into {{ target }} ({{ columns }})
     select {{ columns }}
     from {{ arguments['temp_relation'] }}
+    {%- if is_added_up() -%}
+    ;
+    create or replace table {{ rows_now(target) }} as
+    from {{ arguments['temp_relation'] }}
+    {%- endif -%}
 {%- endmacro %}

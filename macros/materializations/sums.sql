@@ -38,11 +38,10 @@
     {%- set texts = {'before': sql, 'now': sql} -%}
     {%- for id in model.depends_on.nodes if is_keyed(graph.nodes.get(id)) -%}
         {%- set node = graph.nodes[id] -%}
-        {%- set keys_changed = graph.nodes.values() | selectattr('name', 'equalto', list_of_changed_keys(node.config.unique_key)) | first -%}
-        {%- set rows_now = rows_of_keys(node.relation_name, keys_changed.relation_name, node.config.unique_key) -%}
+        {%- set relation = api.Relation.create(node.database, node.schema, node.alias) -%}
         {%- do texts.update({
-            'before': texts['before'] | replace(node.relation_name, rows_before(api.Relation.create(node.database, node.schema, node.alias))),
-            'now': texts['now'] | replace(node.relation_name, rows_now),
+            'before': texts['before'] | replace(node.relation_name, rows_before(relation)),
+            'now': texts['now'] | replace(node.relation_name, rows_now(relation)),
         }) -%}
     {%- endfor %}
     create or replace temp table touched_{{ this.identifier }} as
@@ -89,9 +88,11 @@
 
 
 {#
-  Where the rows of changed keys of a keyed model are kept as they were before tonight. Publication drops what
-  is no model.
+  Where the rows of changed keys of a keyed model are kept, as they were before tonight and as they are.
+  Publication drops what is no model.
 #}
-{% macro rows_before(relation) -%}
-    {{- return(adapter.quote(relation.database) ~ '.' ~ adapter.quote(relation.schema) ~ '.' ~ adapter.quote(relation.identifier ~ '_before')) -}}
+{% macro rows_before(relation) %}{{ return(beside(relation, '_before')) }}{% endmacro %}
+{% macro rows_now(relation) %}{{ return(beside(relation, '_now')) }}{% endmacro %}
+{% macro beside(relation, suffix) -%}
+    {{- return(adapter.quote(relation.database) ~ '.' ~ adapter.quote(relation.schema) ~ '.' ~ adapter.quote(relation.identifier ~ suffix)) -}}
 {%- endmacro %}

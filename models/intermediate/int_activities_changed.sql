@@ -65,7 +65,12 @@ records as (
     {%- endfor %}
 ),
 
+-- Once per direction: what is read twice, DuckDB first writes down whole, and there are millions.
 associations as (
+    select * from {{ ref('stg_hubspot__associations') }}
+),
+
+associations_back as (
     select * from {{ ref('stg_hubspot__associations') }}
 ),
 
@@ -88,14 +93,14 @@ touched as (
     where associations.from_type in ('call', 'meeting', 'task', 'email', 'note')
     union all
     select
-        associations.to_type as activity_type,
-        associations.to_id as activity_id,
+        associations_back.to_type as activity_type,
+        associations_back.to_id as activity_id,
         false as concerns_contacts
-    from associations
+    from associations_back
     inner join records
-        on associations.from_type = records.record_type
-        and associations.from_id = records.record_id
-    where associations.to_type in ('call', 'meeting', 'task', 'email', 'note')
+        on associations_back.from_type = records.record_type
+        and associations_back.from_id = records.record_id
+    where associations_back.to_type in ('call', 'meeting', 'task', 'email', 'note')
     union all
     select
         activities.activity_type,

@@ -18,6 +18,10 @@ contacts as (
     select * from {{ ref('stg_hubspot__contacts') }}
 ),
 
+contacts_by_time as (
+    select * from {{ ref('stg_hubspot__contacts') }}
+),
+
 versions as (
     select * from {{ ref('stg_hubspot__contact_property_history') }}
 ),
@@ -30,7 +34,12 @@ messages as (
     select * from {{ ref('stg_hubspot__conversation_messages') }}
 ),
 
+-- Once per direction, and contacts once per question: what is read twice, DuckDB first writes down whole.
 associations as (
+    select * from {{ ref('stg_hubspot__associations') }}
+),
+
+associations_back as (
     select * from {{ ref('stg_hubspot__associations') }}
 ),
 
@@ -56,12 +65,12 @@ touched as (
         and associations.to_id = records.record_id
     where associations.from_type = 'contact'
     union distinct
-    select associations.to_id as contact_id
-    from associations
+    select associations_back.to_id as contact_id
+    from associations_back
     inner join records
-        on associations.from_type = records.record_type
-        and associations.from_id = records.record_id
-    where associations.to_type = 'contact'
+        on associations_back.from_type = records.record_type
+        and associations_back.from_id = records.record_id
+    where associations_back.to_type = 'contact'
     union distinct
     select contacts.contact_id
     from contacts
@@ -82,12 +91,12 @@ touched as (
     where threads.created_at between settings.follows_run_ts and settings.run_ts
         or messages.created_at between settings.follows_run_ts and settings.run_ts
     union distinct
-    select contacts.contact_id
-    from contacts
+    select contacts_by_time.contact_id
+    from contacts_by_time
     cross join settings
-    where contacts.createdate between settings.follows_run_ts and settings.run_ts
-        or contacts.created_at between settings.follows_run_ts and settings.run_ts
-        or contacts.hs_sa_first_engagement_date between settings.follows_run_ts and settings.run_ts
+    where contacts_by_time.createdate between settings.follows_run_ts and settings.run_ts
+        or contacts_by_time.created_at between settings.follows_run_ts and settings.run_ts
+        or contacts_by_time.hs_sa_first_engagement_date between settings.follows_run_ts and settings.run_ts
     union distinct
     select versions.contact_id
     from versions

@@ -18,16 +18,13 @@ final as (
     select contacts.*
     from contacts
     cross join settings
+    left join merged on contacts.contact_id = merged.merged_contact_id
     where
         contacts.is_archived is distinct from true
         and contacts.hard_deleted_at is null
         and contacts.merged_into_id is null
         and (contacts.contact_created_at is null or contacts.contact_created_at < settings.run_ts)
-        and not exists (
-            select 1
-            from merged
-            where merged.merged_contact_id = contacts.contact_id
-        )
+        and merged.merged_contact_id is null
 )
 
 select * from final

@@ -1,9 +1,10 @@
 -- What is missing, lost or contradictory about the contacts of the population, by the raw column or
 -- property it is about.
+{{ config(materialized='incremental', incremental_strategy='by_key', unique_key='contact_id') }}
 with
 
 contacts as (
-    select * from {{ ref('int_contacts_in_population') }}
+    select * from {{ changed(ref('int_contacts_in_population'), 'contact_id') }}
 ),
 
 owners as (
@@ -11,11 +12,11 @@ owners as (
 ),
 
 assignments as (
-    select * from {{ ref('int_contact_assignments') }}
+    select * from {{ changed(ref('int_contact_assignments'), 'contact_id') }}
 ),
 
 engagements as (
-    select * from {{ ref('fct_first_engagements') }}
+    select * from {{ changed(ref('fct_first_engagements'), 'contact_id') }}
 ),
 
 gaps as (
@@ -62,7 +63,7 @@ final as (
         issue,
         table_name,
         column_name,
-        contact_id as record_id
+        contact_id
     from found
     group by issue, table_name, column_name, contact_id
 )

@@ -12,7 +12,7 @@ final as (
     select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status
     from {{ ref('int_data_quality_activities') }}
     union all
-    select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status
+    select issue, table_name, column_name, contact_id as record_id, cast(null as {{ text_type() }}) as deal_status
     from {{ ref('int_data_quality_contacts') }}
     union all
     select issue, table_name, column_name, record_id, cast(null as {{ text_type() }}) as deal_status

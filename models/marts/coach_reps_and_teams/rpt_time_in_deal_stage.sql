@@ -12,33 +12,49 @@ visits as (
         and stage_class in ('open', 'unknown')
 ),
 
+-- A deal's visits to a stage first: it counts once, and DuckDB computes a count of distinct values beside sums
+-- in two passes that it joins by all keys.
+stays as (
+    select
+        deal_id,
+        stage_id,
+        stage_label,
+        stage_position,
+        count(*) as visit_count,
+        sum(duration_ms) as total_time_ms,
+        coalesce(sum(case when is_latest_to_stage then duration_ms end), 0) as latest_time_ms,
+        count(case when is_last_visit then 1 end) as still_in_stage_count
+    from visits
+    group by deal_id, stage_id, stage_label, stage_position
+),
+
 final as (
     select
         deals.close_date,
         deals.deal_status,
-        visits.stage_id,
-        visits.stage_label,
-        visits.stage_position,
+        stays.stage_id,
+        stays.stage_label,
+        stays.stage_position,
         deals.owner_id,
         deals.owner_name,
         deals.team_id,
         deals.team_name,
         deals.pipeline_id,
         deals.pipeline_label,
-        count(distinct visits.deal_id) as deal_count,
-        count(*) as visit_count,
-        cast(sum(visits.duration_ms) as bigint) as total_time_ms,
-        cast(coalesce(sum(case when visits.is_latest_to_stage then visits.duration_ms end), 0) as bigint) as latest_time_ms,
-        count(case when visits.is_last_visit then 1 end) as still_in_stage_count
-    from visits
-    inner join deals on visits.deal_id = deals.deal_id
+        count(*) as deal_count,
+        cast(sum(stays.visit_count) as bigint) as visit_count,
+        cast(sum(stays.total_time_ms) as bigint) as total_time_ms,
+        cast(sum(stays.latest_time_ms) as bigint) as latest_time_ms,
+        cast(sum(stays.still_in_stage_count) as bigint) as still_in_stage_count
+    from stays
+    inner join deals on stays.deal_id = deals.deal_id
     where deals.close_date is not null
     group by
         deals.close_date,
         deals.deal_status,
-        visits.stage_id,
-        visits.stage_label,
-        visits.stage_position,
+        stays.stage_id,
+        stays.stage_label,
+        stays.stage_position,
         deals.owner_id,
         deals.owner_name,
         deals.team_id,

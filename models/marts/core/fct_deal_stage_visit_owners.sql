@@ -18,7 +18,7 @@ holdings as (
     select
         deal_id,
         owner_id,
-        case when lag(valid_from) over (partition by deal_id order by valid_from) is not null then valid_from end as held_from,
+        case when state_number > 1 then valid_from end as held_from,
         valid_to as held_to
     from states
 ),
