@@ -47,26 +47,31 @@ counted as (
     group by activity_type, activity_id
 ),
 
+-- By an import of its own: what is read twice, DuckDB first writes down whole.
+all_records as (
+    select * from {{ ref('bridge_activity_records') }}
+),
+
 several as (
     select
-        records.activity_type,
-        records.activity_id,
+        all_records.activity_type,
+        all_records.activity_id,
         {%- for type in ['contact', 'company', 'deal'] %}
-        {%- set of_type = "case when records.record_type = '" ~ type ~ "' then " %}
-        {{ joined_texts(of_type ~ 'records.record_id end', id_order('records.record_id')) }} as {{ type }}_ids,
-        {{ joined_texts(of_type ~ 'named.record_name end', id_order('records.record_id')) }} as {{ type }}_names
+        {%- set of_type = "case when all_records.record_type = '" ~ type ~ "' then " %}
+        {{ joined_texts(of_type ~ 'all_records.record_id end', id_order('all_records.record_id')) }} as {{ type }}_ids,
+        {{ joined_texts(of_type ~ 'named.record_name end', id_order('all_records.record_id')) }} as {{ type }}_names
         {{- ',' if not loop.last }}
         {%- endfor %}
-    from records
+    from all_records
     inner join counted
-        on records.activity_type = counted.activity_type
-        and records.activity_id = counted.activity_id
+        on all_records.activity_type = counted.activity_type
+        and all_records.activity_id = counted.activity_id
     -- Every record has a name; an inner join would tempt engines to name them all first.
     left join named
-        on records.record_type = named.record_type
-        and records.record_id = named.record_id
+        on all_records.record_type = named.record_type
+        and all_records.record_id = named.record_id
     where counted.contact_count > 1 or counted.company_count > 1 or counted.deal_count > 1
-    group by records.activity_type, records.activity_id
+    group by all_records.activity_type, all_records.activity_id
 ),
 
 final as (
