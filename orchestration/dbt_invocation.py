@@ -1,14 +1,15 @@
 """One command of dbt, and what comes of it as plain data.
 
-Belongs here: calling dbt's own runner by the interpreter that runs this module. The job's does so in its
-own process. dbt for Spark has an environment of its own, whose interpreter runs this module as a program,
-and `engines/spark_process.py` hears it. So nothing is imported here that only one of both has.
+Belongs here: calling dbt's own runner by the interpreter that runs this module, as a program: a run's own
+one, which `dbt_program.py` starts and hears, or that of dbt for Spark, by `engines/spark_process.py`. So
+nothing is imported here that only one of both has.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -45,9 +46,20 @@ class Outcome:
     """What dbt itself has failed by, if by anything."""
     nodes: list[Node] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Outcome:
+        """The outcome that a program says (`main`)."""
+        return cls(said["success"], said["problem"], [Node(**node) for node in said["nodes"]])
 
-def invoke(command: Sequence[str], hear: Callable[[Mapping[str, Any]], None]) -> Outcome:
-    """Run a command; `hear` gets dbt's event of each node that ends, and each error, as it comes."""
+
+def invoke(
+    command: Sequence[str], hear: Callable[[Mapping[str, Any]], None], parsed: Any = None
+) -> tuple[Outcome, Any]:
+    """Run a command; `hear` gets dbt's event of each node that ends, and each error, as it comes.
+
+    `parsed` is the project as a command `parse` gave it, for one other command, which else parses it itself.
+    Gives the outcome, and after `parse` the project. Leaves no connection to DuckDB open.
+    """
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
     from dbt_common.events.functions import msg_to_dict
@@ -57,12 +69,15 @@ def invoke(command: Sequence[str], hear: Callable[[Mapping[str, Any]], None]) ->
             hear(msg_to_dict(event))
 
     try:
-        done = dbtRunner(callbacks=[pass_on]).invoke(list(command))
+        done = dbtRunner(manifest=parsed, callbacks=[pass_on]).invoke(list(command))
     finally:
         reset_adapters()
+        if duckdb := sys.modules.get("dbt.adapters.duckdb.connections"):
+            duckdb.DuckDBConnectionManager.close_all_connections()  # others open the build database after us
     found = getattr(done.result, "results", None) or []
     nodes = [_node(result) for result in found if hasattr(result, "execution_time")]
-    return Outcome(done.success, str(done.exception or ""), nodes)
+    outcome = Outcome(done.success, str(done.exception or ""), nodes)
+    return outcome, done.result if command[0] == "parse" and done.success else None
 
 
 def _node(result: Any) -> Node:
@@ -86,23 +101,40 @@ def _plain(value: Any) -> Any:
 
 
 def main() -> None:
-    """The program: a command as JSON on the command line, lines of JSON on stdout, the outcome last."""
+    """The program: commands as lines of JSON on stdin; on stdout such lines, each command's outcome last."""
     # Whatever else is printed, by Java for one, is no line of ours.
     lines = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    # Its input ends with whoever started this, also by a kill; then nobody is left to build for.
-    threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
-    request = json.loads(sys.argv[1])
+    requests: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=[requests], daemon=True).start()
 
     def say(kind: str, value: Any) -> None:
         print(json.dumps({kind: value}), file=lines, flush=True)
 
-    if request["has_own_session"]:
-        # Before dbt makes one: in memory, the catalog of a build takes no time, and nobody is kept waiting.
-        from pyspark.sql import SparkSession
+    parsed: Any = None
+    project = ""
+    while True:
+        request = json.loads(requests.get())
+        os.environ.update(request["environment"])
+        if request["has_own_session"]:
+            # Before dbt makes one: in memory, a build's catalog takes no time, and nobody is kept waiting.
+            from pyspark.sql import SparkSession
 
-        SparkSession.builder.config("spark.sql.catalogImplementation", "in-memory").getOrCreate()
-    say("outcome", asdict(invoke(request["command"], lambda event: say("event", event))))
+            SparkSession.builder.config("spark.sql.catalogImplementation", "in-memory").getOrCreate()
+        command = request["command"]
+        known = parsed if command[0] != "parse" and request["project"] == project else None
+        # A command changes what it is given, so it is given once.
+        outcome, parsed = invoke(command, lambda event: say("event", event), known)
+        project = request["project"]
+        say("outcome", asdict(outcome))
+
+
+def _read(requests: queue.Queue[str]) -> None:
+    """Pass the lines on. They end with whoever started this, also by a kill; then nobody is left to build
+    for."""
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """Runs dbt: parses the project, builds the models and tests them.
 
 Belongs here: how dbt is called, where its files lie, and how what it says becomes an error that a
-person can read. It runs in this process (`dbt_invocation.py`), because a second interpreter would cost
-seconds and could outlive a killed run with the build database open; only dbt for Spark has one, and no
-such database. dbt is imported where it is needed: it takes seconds too.
+person can read. It runs in a program of its own (`dbt_program.py`), beside this process.
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ from typing import Any
 
 from orchestration import dbt_invocation, table_rules
 from orchestration.dbt_invocation import Node, Outcome
+from orchestration.dbt_program import DbtProgram
 from orchestration.settings import PROJECT_ROOT, Settings, memory_in_mib
 
 # What a manifest is made of. A change in any of them makes it stale.
@@ -31,6 +30,7 @@ _SOURCES = (
 _SHOWN_PROBLEMS = 5
 _LARGE = 0.1
 """The share of DuckDB's memory from which a build database is large: some 230,000 deals in 6 GiB."""
+_program = DbtProgram()
 
 
 class DbtError(RuntimeError):
@@ -64,6 +64,13 @@ class NodeResult:
 
 
 # --- manifest -------------------------------------------------------------------------------------
+
+
+def parse_ahead(settings: Settings) -> None:
+    """Have dbt read the project while this process does something else, for the next command."""
+    if settings.engine != "spark":  # whose dbt has a program for each command
+        command = _command(settings, ["parse", "--no-write-json"])
+        _program.parse_ahead(command, _project(settings), _log(settings))
 
 
 def load_manifest(settings: Settings) -> dict[str, Any]:
@@ -262,6 +269,15 @@ def _invoke(
     settings: Settings, arguments: Sequence[str], hear: Callable[[Mapping[str, Any]], None]
 ) -> Outcome:
     """Run a dbt command. Prints and logs nothing."""
+    command = _command(settings, arguments)
+    if settings.engine == "spark":
+        from orchestration.engines import spark_process  # which needs this module's like
+
+        return spark_process.invoke_dbt(settings, command, hear)
+    return _program.invoke(command, _project(settings), _log(settings), hear)
+
+
+def _command(settings: Settings, arguments: Sequence[str]) -> list[str]:
     command = [
         *arguments,
         *("--target", settings.engine),
@@ -271,16 +287,16 @@ def _invoke(
     ]
     if variables := _variables(settings):
         command += ["--vars", json.dumps(variables)]
-    if settings.engine == "spark":
-        from orchestration.engines import spark_process  # which needs this module's like
+    return command
 
-        return spark_process.invoke_dbt(settings, command, hear)
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    try:
-        return dbt_invocation.invoke(command, hear)
-    finally:
-        DuckDBConnectionManager.close_all_connections()  # others open the build database after us
+def _project(settings: Settings) -> str:
+    """What tells one state of the project, as it is parsed, from another."""
+    return f"{project_hash(settings)} in {settings.dbt_target_dir}"
+
+
+def _log(settings: Settings) -> Path:
+    return settings.dbt_target_dir / "dbt.log"
 
 
 def _is_large(settings: Settings) -> bool:

@@ -15,12 +15,13 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from orchestration import data_folder
+from orchestration import data_folder, dbt_runs
 from orchestration.checks import carried
 from orchestration.engines import engine_of
 from orchestration.lock import RunUnderWay, only_run
@@ -93,12 +94,16 @@ def run_job(settings: Settings, log: RunLog) -> None:
     with log.phase("Start") as phase:
         prepare_dagster(settings)
         _keep_quiet()
-        import dagster as dg
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            # dbt reads the project where it has changed, for many seconds, while Dagster is imported.
+            reading = pool.submit(_read_project, settings)
+            import dagster as dg
 
-        from orchestration.definitions import build_defs
+            from orchestration.definitions import build_defs
 
+            manifest = reading.result()
         instance = dg.DagsterInstance.get()
-        job = build_defs(settings=settings, log=log).get_job_def("sales_reports")
+        job = build_defs(settings=settings, manifest=manifest, log=log).get_job_def("sales_reports")
         phase.words = f"data folder {settings.data_dir}"
     with instance:
         result = job.execute_in_process(
@@ -112,6 +117,12 @@ def run_job(settings: Settings, log: RunLog) -> None:
         raise KeyboardInterrupt
     if not result.success or not (log.published or log.has_nothing_to_do):
         raise RunFailed(_failure_in(result))
+
+
+def _read_project(settings: Settings) -> dict[str, Any]:
+    manifest = dbt_runs.load_manifest(settings)
+    dbt_runs.parse_ahead(settings)
+    return manifest
 
 
 def prepare_dagster(settings: Settings) -> None:

@@ -436,6 +436,15 @@ def environment_without_secrets() -> dict[str, str]:
     }
 
 
+def environment_for_dbt() -> dict[str, str]:
+    """What `profiles.yml`, dbt and libpq read from the environment, with a password where there is one."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("SALES_REPORTS_DBT_", "DBT_", "PG")) or name == "DO_NOT_TRACK"
+    }
+
+
 def libpq_environment(postgres_url: str) -> dict[str, str]:
     """A connection string as the variables that `profiles.yml` and libpq read, such as PGHOST."""
     from psycopg.errors import Error  # only where Postgres is used: it takes a while

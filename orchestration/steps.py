@@ -57,6 +57,7 @@ def load_raw(settings: Settings, log: RunLog, now: datetime) -> LoadSummary:
     """Read the source and replace the raw tables. Raises LoadError and has changed nothing then."""
     with log.phase("Load") as phase:
         data_folder.prepare(settings)
+        dbt_runs.parse_ahead(settings)
         loaded: list[TableSummary] = []
 
         def hear(table: TableSummary) -> None:

@@ -252,6 +252,21 @@ def test_memory_and_cpu_of_a_step_are_its_own():
     assert large.seconds >= large.cpu_seconds / 2
 
 
+def test_a_program_that_works_for_a_step_counts():
+    """It may have ended, as most do, or wait for more, as dbt's does."""
+    spend = "kept = b'x' * (300 * 2**20); sum(range(20_000_000)); print('done', flush=True); input()"
+    with measured("test", "beside") as beside:
+        process = subprocess.Popen(
+            [sys.executable, "-c", spend], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        process.stdout.readline()
+    with measured("test", "after") as after, process:
+        process.stdin.write(b"\n")
+        process.stdin.close()
+    assert beside.peak_mib > after.peak_mib + 250
+    assert beside.cpu_seconds > 0.2 > after.cpu_seconds
+
+
 def test_the_floor_reads_every_file_that_reports_need(first):
     steps = {step.step: step.rows for step in floor(Settings(source="files", files_dir=first))}
     assert steps["deals"] == DEALS

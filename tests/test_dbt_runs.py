@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration import dbt_invocation
+from orchestration import dbt_runs
 from orchestration.dbt_invocation import Outcome
 from orchestration.dbt_runs import Build
 from orchestration.settings import Settings
@@ -28,11 +28,11 @@ def test_models_of_a_large_account_are_built_one_at_a_time(
     """Beside each other they could take more than DuckDB's memory, and fail."""
     heard: list[list[str]] = []
 
-    def invoke(command: list[str], _) -> Outcome:
+    def invoke(command: list[str], *_) -> Outcome:
         heard.append(list(command))
         return Outcome(True, "")
 
-    monkeypatch.setattr(dbt_invocation, "invoke", invoke)
+    monkeypatch.setattr(dbt_runs._program, "invoke", invoke)
     settings = Settings(data_dir=tmp_path, engine=engine, memory_limit=limit)
     if size:
         with settings.build_path.open("wb") as file:

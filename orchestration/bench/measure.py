@@ -1,4 +1,4 @@
-"""What a piece of work costs this process: seconds, CPU seconds, the most memory it held.
+"""What a piece of work costs this process and the programs it has started: seconds, CPU seconds, memory.
 
 Belongs here: reading the clocks and the kernel's high-water mark. What is measured is `phases.py`'s
 business.
@@ -6,6 +6,7 @@ business.
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Iterator
@@ -13,17 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+_SELF = Path("/proc/self")
+
 
 @dataclass
 class Measurement:
-    """One step of a phase. CPU seconds are those of all threads and ended children."""
+    """One step of a phase. CPU seconds are those of all threads and programs."""
 
     phase: str
     step: str
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_mib: int = 0
-    """The process's resident memory at its highest in this step, the database's cache included."""
+    """Resident memory at its highest in this step, the database's cache included: of each process its own
+    highest, added up, though they need not have met."""
     rows: int | None = None
 
 
@@ -54,16 +58,33 @@ class Meter:
 
 def _cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used) + sum(map(_cpu_seconds_of, _children()))
+
+
+def _cpu_seconds_of(process: Path) -> float:
+    """Of a program that has not ended (proc(5), stat: utime and stime, behind a name in parentheses)."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _reset_peak() -> None:
-    """Let the kernel forget its high-water mark (proc(5), clear_refs), which an earlier step may have set."""
-    Path("/proc/self/clear_refs").write_text("5")
+    """Let the kernel forget its high-water marks (proc(5), clear_refs), which an earlier step has set."""
+    for process in (_SELF, *_children()):
+        (process / "clear_refs").write_text("5")
 
 
 def _peak_mib() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+    return sum(map(_peak_mib_of, (_SELF, *_children())))
+
+
+def _peak_mib_of(process: Path) -> int:
+    for line in (process / "status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) // 1024
-    raise OSError("/proc/self/status has no VmHWM")
+    return 0  # it has just ended
+
+
+def _children() -> list[Path]:
+    """The programs that this process has started and that have not ended."""
+    threads = (_SELF / "task").iterdir()
+    return [Path("/proc") / pid for thread in threads for pid in (thread / "children").read_text().split()]

@@ -19,7 +19,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from orchestration.dbt_invocation import Node, Outcome
+from orchestration.dbt_invocation import Outcome
 from orchestration.ingest.values import literal
 from orchestration.settings import (
     PROJECT_ROOT,
@@ -91,20 +91,22 @@ def invoke_dbt(
 ) -> Outcome:
     """Run a command of dbt as `dbt_invocation.invoke` does, in .venv-spark."""
     has_own_session = not settings.spark_url and command[0] not in _WITHOUT_DATABASE
-    request = json.dumps({"command": list(command), "has_own_session": has_own_session})
+    request = {"command": list(command), "project": "", "environment": {}, "has_own_session": has_own_session}
     outcome = None
-    with _program(settings, str(_DBT), request) as process:
+    with _program(settings, str(_DBT)) as process:
+        _tell(process, request)
         for line in process.stdout:
             said = json.loads(line)
             if event := said.get("event"):
                 event["info"]["msg"] = without_traces(event["info"].get("msg", ""))
                 hear(event)
             else:
-                outcome = said["outcome"]
+                outcome = Outcome.of(said["outcome"])
+                break
     if outcome is None:
         return Outcome(False, f"dbt has ended without a word. {_last_words(settings)}")
-    nodes = [Node(**node | {"message": without_traces(node["message"])}) for node in outcome["nodes"]]
-    return Outcome(outcome["success"], without_traces(outcome["problem"]), nodes)
+    nodes = [replace(node, message=without_traces(node.message)) for node in outcome.nodes]
+    return Outcome(outcome.success, without_traces(outcome.problem), nodes)
 
 
 # --- single statements ----------------------------------------------------------------------------
