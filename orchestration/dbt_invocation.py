@@ -108,14 +108,23 @@ def main() -> None:
     requests: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=[requests], daemon=True).start()
 
+    one_at_a_time = threading.Lock()  # dbt's threads speak at once
+
     def say(kind: str, value: Any) -> None:
-        print(json.dumps({kind: value}), file=lines, flush=True)
+        line = json.dumps({kind: value}) + "\n"
+        with one_at_a_time:
+            lines.write(line)
+            lines.flush()
 
     parsed: Any = None
     project = ""
+    environment: Mapping[str, str] = {}
     while True:
         request = json.loads(requests.get())
-        os.environ.update(request["environment"])
+        for name in environment.keys() - request["environment"].keys():
+            del os.environ[name]
+        environment = request["environment"]
+        os.environ.update(environment)
         if request["has_own_session"]:
             # Before dbt makes one: in memory, a build's catalog takes no time, and nobody is kept waiting.
             from pyspark.sql import SparkSession

@@ -16,8 +16,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from orchestration.settings import PROJECT_ROOT, environment_for_dbt, environmen
 
 Hear = Callable[[Mapping[str, Any]], None]
 _PROGRAM = PROJECT_ROOT / "orchestration" / "dbt_invocation.py"
+_ENDING = 10  # seconds in which a program that says nothing more has ended
 _TAIL = 2000  # characters of its log that are read for the reason why it ended
 
 
@@ -46,48 +47,52 @@ class DbtProgram:
 
         `project` tells one state of the project from another; `log` is the file for what dbt says beside.
         """
-        with self._lock:
-            if self._parsed != project:
+        with self._in_step():
+            if self._parsed != _state(project):
                 self._hear_of_parsing()
                 self._tell(command, project, log)
-                self._parsed, self._is_parsing = project, True
+                self._parsed, self._is_parsing = _state(project), True
 
     def invoke(self, command: Sequence[str], project: str, log: Path, hear: Hear) -> Outcome:
         """Run a command as `dbt_invocation.invoke` does."""
-        with self._lock:
+        with self._in_step():
             self._hear_of_parsing()
             self._tell(command, project, log)
             outcome = self._hear(hear)
-            self._parsed = project if command[0] == "parse" and outcome.success else ""
+            self._parsed = _state(project) if command[0] == "parse" and outcome.success else ""
             return outcome
 
     def close(self) -> None:
-        """End the program, whatever it does."""
-        if self._process is not None:
+        """End the program, whatever it does. A command that it works on fails."""
+        if self._lock.acquire(blocking=False):
             self._end()
+            self._lock.release()
+        elif process := self._process:
+            process.kill()  # whoever hears it will end it
 
-    def _end(self) -> int:
-        """Its exit code; by itself it ends when nobody tells it anything any more."""
-        process, self._process = self._process, None
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-        process.stdout.close()
-        return process.wait()
+    @contextmanager
+    def _in_step(self) -> Iterator[None]:
+        """One command at a time; where it is not heard to its end, the program ends with it."""
+        with self._lock:
+            try:
+                yield
+            except BaseException:
+                self._end()
+                raise
 
     def _hear_of_parsing(self) -> None:
         # If it has failed, so does the next command, which says why.
         if self._is_parsing:
-            self._hear(lambda event: None)
             self._is_parsing = False
+            self._hear(lambda event: None)
 
     def _tell(self, command: Sequence[str], project: str, log: Path) -> None:
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is None or self._process.poll() is not None:
             self._end()
-        if self._process is None:
             self._process, self._log = _start(log), log
         request = {
             "command": list(command),
-            "project": project,
+            "project": _state(project),
             "environment": environment_for_dbt(),
             "has_own_session": False,
         }
@@ -95,18 +100,35 @@ class DbtProgram:
             print(json.dumps(request), file=self._process.stdin, flush=True)
 
     def _hear(self, hear: Hear) -> Outcome:
-        try:
-            for line in self._process.stdout:
-                said = json.loads(line)
-                if event := said.get("event"):
-                    hear(event)
-                else:
-                    return Outcome.of(said["outcome"])
-        except BaseException:
-            self._end()  # what it has still to say is for nobody
-            raise
+        for line in self._process.stdout:
+            if not line.endswith("\n"):
+                break  # it ended over it
+            said = json.loads(line)
+            if event := said.get("event"):
+                hear(event)
+            else:
+                return Outcome.of(said["outcome"])
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_ENDING)
         words = _words_of(self._end())
         return Outcome(False, f"{words} {self._log.read_text(errors='replace')[-_TAIL:]}".strip())
+
+    def _end(self) -> int:
+        """End the program, if there is one; its exit code."""
+        process, self._process = self._process, None
+        self._parsed, self._is_parsing = "", False
+        if process is None:
+            return 0
+        process.kill()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+        return process.wait()
+
+
+def _state(project: str) -> str:
+    """What tells apart whatever dbt may have parsed: its names depend on the environment too."""
+    return f"{project} {hash(frozenset(environment_for_dbt().items()))}"
 
 
 def _words_of(code: int) -> str:
@@ -124,7 +146,7 @@ def _start(log: Path) -> subprocess.Popen:
         return subprocess.Popen(
             # -P: the folder of these modules has names, such as lock, that others know for something else.
             [sys.executable, "-P", "-W", "ignore", str(_PROGRAM)],
-            env=environment_without_secrets() | environment_for_dbt(),
+            env=environment_without_secrets(),  # what a command needs besides comes with it
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

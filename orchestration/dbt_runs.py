@@ -73,6 +73,11 @@ def parse_ahead(settings: Settings) -> None:
         _program.parse_ahead(command, _project(settings), _log(settings))
 
 
+def end_program() -> None:
+    """Let go of what dbt has parsed, for a process that builds nothing, and end a command under way."""
+    _program.close()
+
+
 def load_manifest(settings: Settings) -> dict[str, Any]:
     """dbt's manifest of the project as it is now; parsed if it is missing or stale.
 

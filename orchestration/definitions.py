@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration import assets, schedules
-from orchestration.dbt_runs import load_manifest
+from orchestration.dbt_runs import end_program, load_manifest
 from orchestration.run_log import NotifyingLog, RunLog
 from orchestration.settings import Settings, load_settings, set_tool_environment
 
@@ -29,7 +29,9 @@ def build_defs(
     """
     settings = settings or load_settings()
     set_tool_environment(settings)
-    manifest = manifest or load_manifest(settings)
+    if manifest is None:
+        manifest = load_manifest(settings)
+        end_program()  # Dagster's own processes build nothing for long
     log = log or NotifyingLog(settings.on_failure)
     translator = assets.Translator()
     parts = (settings, log, manifest, translator)

@@ -97,11 +97,15 @@ def run_job(settings: Settings, log: RunLog) -> None:
         with ThreadPoolExecutor(max_workers=1) as pool:
             # dbt reads the project where it has changed, for many seconds, while Dagster is imported.
             reading = pool.submit(_read_project, settings)
-            import dagster as dg
+            try:
+                import dagster as dg
 
-            from orchestration.definitions import build_defs
+                from orchestration.definitions import build_defs
 
-            manifest = reading.result()
+                manifest = reading.result()
+            except BaseException:
+                dbt_runs.end_program()  # for which the pool would wait
+                raise
         instance = dg.DagsterInstance.get()
         job = build_defs(settings=settings, manifest=manifest, log=log).get_job_def("sales_reports")
         phase.words = f"data folder {settings.data_dir}"
@@ -135,7 +139,7 @@ def prepare_dagster(settings: Settings) -> None:
 def _keep_quiet() -> None:
     """What libraries say to developers is no news to those who run this."""
     warnings.simplefilter("ignore")
-    # In a process of its own, which outlives an interrupted run and would count what dbt left behind.
+    # In a process of its own, which outlives an interrupted run and would count what is left behind.
     os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     logging.getLogger("dagster_dbt").setLevel(logging.CRITICAL)

@@ -428,7 +428,7 @@ def _must_have_spark(settings: Settings) -> None:
 
 
 def environment_without_secrets() -> dict[str, str]:
-    """The environment for a program of another interpreter that needs neither settings nor secrets."""
+    """The environment for a program beside this one that needs neither settings nor secrets."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -62,6 +62,7 @@ def _start_dagster(settings: Settings, program: Path, *arguments: str) -> None:
     data_folder.prepare(settings)
     prepare_dagster(settings)
     dbt_runs.load_manifest(settings)  # parse once, here, rather than in each process
+    dbt_runs.end_program()
     _become(program, *arguments)
 
 

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.dbt_program import DbtProgram
@@ -23,6 +24,8 @@ flags: {send_anonymous_usage_stats: false}
 PROFILE = """
 small: {target: dev, outputs: {dev: {type: duckdb, path: "{{ env_var('SALES_REPORTS_DBT_PATH') }}"}}}
 """
+
+ENDLESS = "select count(*) as one from range(100000000000) where range % 7 = 8"
 
 
 @pytest.fixture
@@ -78,8 +81,7 @@ def test_a_project_that_was_parsed_ahead_is_not_parsed_again(program, folder):
     dbt = Dbt(program, folder)
     program.parse_ahead(dbt.command("parse"), "first", dbt.log)
     program.parse_ahead(dbt.command("parse"), "first", dbt.log)
-    while not (folder / "target" / "manifest.json").exists():
-        time.sleep(0.05)
+    wait_until((folder / "target" / "manifest.json").exists)
     dbt.break_model()
     assert dbt.run("build").success
     # Once only, as a command changes what it is given.
@@ -105,11 +107,10 @@ def test_what_cannot_be_parsed_ahead_is_said_by_the_next_command(program, folder
 def test_a_program_that_was_killed_is_told_and_replaced(program, folder):
     dbt = Dbt(program, folder)
     model = folder / "models" / "one.sql"
-    model.write_text("select count(*) as one from range(100000000000) where range % 7 = 8")
+    model.write_text(ENDLESS)
     with ThreadPoolExecutor(max_workers=1) as pool:
         done = pool.submit(dbt.run, "build")
-        while not (folder / "build.duckdb").exists():
-            time.sleep(0.05)
+        wait_until((folder / "build.duckdb").exists)
         os.kill(program._process.pid, signal.SIGKILL)
         outcome = done.result()
     assert not outcome.success
@@ -118,29 +119,78 @@ def test_a_program_that_was_killed_is_told_and_replaced(program, folder):
     assert dbt.run("build").success
 
 
-def test_it_ends_with_whoever_started_it(folder):
+def test_a_step_that_is_not_heard_to_its_end_ends_the_program(program, folder):
+    """Else the next command would take what is left for its own."""
+    dbt = Dbt(program, folder)
+
+    def stop(event) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        program.invoke(dbt.command("build"), "first", dbt.log, stop)
+    assert program._process is None
+    assert [node.name for node in dbt.run("build").nodes] == ["one"]
+
+
+def test_it_is_closed_while_it_works(program, folder):
+    dbt = Dbt(program, folder)
+    (folder / "models" / "one.sql").write_text(ENDLESS)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        done = pool.submit(dbt.run, "build")
+        wait_until((folder / "build.duckdb").exists)
+        program.close()
+        assert not done.result().success
+    program.close()
+
+
+def test_several_threads_of_dbt_do_not_garble_what_they_say(program, folder):
+    """Long events at once: dbt tells of each model with all its configuration."""
+    for number in range(24):
+        meta = f"{{{{ config(meta={{'words': '{'x' * 20_000}'}}) }}}}"
+        (folder / "models" / f"model_{number}.sql").write_text(f"{meta} select {number} as number")
+    dbt = Dbt(program, folder)
+    outcome = dbt.run("build", "--threads", "8")
+    assert outcome.success, outcome.problem
+    assert len(outcome.nodes) == len(dbt.heard) == 25
+
+
+def test_it_has_what_a_command_needs_and_no_secret(program, folder, monkeypatch):
+    """Nor what an earlier command needed."""
+    dbt = Dbt(program, folder)
+    names = ("HUBSPOT_TOKEN", "SALES_REPORTS_HUBSPOT_TOKEN", "PGPASSWORD")
+    query = "select " + ", ".join(f"'{{{{ env_var('{name}', 'none') }}}}' as {name}" for name in names)
+    for name in names:
+        monkeypatch.setenv(name, "secret")
+    assert dbt.run("show", "--inline", query).nodes[0].rows == [["none", "none", "secret"]]
+    monkeypatch.delenv("PGPASSWORD")
+    assert dbt.run("show", "--inline", query).nodes[0].rows == [["none", "none", "none"]]
+
+
+def test_it_ends_with_whoever_started_it_and_lets_go_of_the_database(folder):
+    dbt = Dbt(DbtProgram(), folder)
+    (folder / "models" / "one.sql").write_text(ENDLESS)
     start = f"""
-import time
 from pathlib import Path
 from orchestration.dbt_program import DbtProgram
-program = DbtProgram()
-program.parse_ahead(["parse", "--project-dir", {str(folder)!r}], "first", Path({str(folder / "dbt.log")!r}))
-print(program._process.pid, flush=True)
-time.sleep(60)
+DbtProgram().invoke({dbt.command("build")}, "first", Path({str(dbt.log)!r}), print)
 """
-    with subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE, text=True) as starter:
-        pid = int(starter.stdout.readline())
-        assert Path(f"/proc/{pid}").exists()
+    database = folder / "build.duckdb"
+    with subprocess.Popen([sys.executable, "-c", start]) as starter:
+        wait_until(database.exists)
         starter.kill()
-    deadline = time.monotonic() + 30
-    while _is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _is_alive(pid)
+    wait_until(lambda: is_free(database))
 
 
-def _is_alive(pid: int) -> bool:
-    """Whether a process works: whoever inherits it need not have been told of its end."""
+def is_free(database: Path) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        duckdb.connect(database).close()
+    except duckdb.IOException:
         return False
+    return True
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -10,11 +10,12 @@ import os
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _SELF = Path("/proc/self")
+_ENDED = (FileNotFoundError, ProcessLookupError)  # between being listed and being read
 
 
 @dataclass
@@ -58,33 +59,42 @@ class Meter:
 
 def _cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used) + sum(map(_cpu_seconds_of, _children()))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used) + sum(map(_cpu_seconds_of, _programs()))
 
 
 def _cpu_seconds_of(process: Path) -> float:
     """Of a program that has not ended (proc(5), stat: utime and stime, behind a name in parentheses)."""
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    with suppress(*_ENDED):
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _reset_peak() -> None:
     """Let the kernel forget its high-water marks (proc(5), clear_refs), which an earlier step has set."""
-    for process in (_SELF, *_children()):
-        (process / "clear_refs").write_text("5")
+    for process in (_SELF, *_programs()):
+        with suppress(*_ENDED):
+            (process / "clear_refs").write_text("5")
 
 
 def _peak_mib() -> int:
-    return sum(map(_peak_mib_of, (_SELF, *_children())))
+    return sum(map(_peak_mib_of, (_SELF, *_programs())))
 
 
 def _peak_mib_of(process: Path) -> int:
-    for line in (process / "status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
-    return 0  # it has just ended
+    with suppress(*_ENDED):
+        for line in (process / "status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    return 0
 
 
-def _children() -> list[Path]:
-    """The programs that this process has started and that have not ended."""
-    threads = (_SELF / "task").iterdir()
-    return [Path("/proc") / pid for thread in threads for pid in (thread / "children").read_text().split()]
+def _programs(of: Path = _SELF) -> list[Path]:
+    """The programs that a process has started and that have not ended, with theirs."""
+    found = []
+    for thread in (of / "task").iterdir():
+        with suppress(*_ENDED):
+            for pid in (thread / "children").read_text().split():
+                program = Path("/proc") / pid
+                found += [program, *_programs(program)]
+    return found
