@@ -58,7 +58,10 @@ class Dbt:
 
     def run(self, *words: str, state: str = "first"):
         self.heard: list[str] = []
-        hear = lambda event: self.heard.append(event["info"]["name"])  # noqa: E731
+
+        def hear(event) -> None:
+            self.heard.append(event["info"]["name"])
+
         return self.program.invoke(self.command(*words), state, self.log, hear)
 
     def break_model(self) -> None:
