@@ -122,7 +122,7 @@ def main() -> None:
     while True:
         request = json.loads(requests.get())
         for name in environment.keys() - request["environment"].keys():
-            del os.environ[name]
+            os.environ.pop(name, None)
         environment = request["environment"]
         os.environ.update(environment)
         if request["has_own_session"]:
