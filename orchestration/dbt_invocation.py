@@ -12,7 +12,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -46,10 +46,19 @@ class Outcome:
     """What dbt itself has failed by, if by anything."""
     nodes: list[Node] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Outcome:
-        """The outcome that a program says (`main`)."""
-        return cls(said["success"], said["problem"], [Node(**node) for node in said["nodes"]])
+
+def listen(lines: Iterable[str], hear: Callable[[Mapping[str, Any]], None]) -> Outcome | None:
+    """Hear what a program (`main`) says of one command; None if it ended before the outcome."""
+    for line in lines:
+        if not line.endswith("\n"):
+            break  # it ended over it
+        said = json.loads(line)
+        if event := said.get("event"):
+            hear(event)
+        else:
+            outcome = said["outcome"]
+            return Outcome(**outcome | {"nodes": [Node(**node) for node in outcome["nodes"]]})
+    return None
 
 
 def invoke(

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from orchestration.dbt_invocation import Outcome
+from orchestration.dbt_invocation import Outcome, listen
 from orchestration.settings import PROJECT_ROOT, environment_for_dbt, environment_without_secrets
 
 Hear = Callable[[Mapping[str, Any]], None]
@@ -100,14 +100,8 @@ class DbtProgram:
             print(json.dumps(request), file=self._process.stdin, flush=True)
 
     def _hear(self, hear: Hear) -> Outcome:
-        for line in self._process.stdout:
-            if not line.endswith("\n"):
-                break  # it ended over it
-            said = json.loads(line)
-            if event := said.get("event"):
-                hear(event)
-            else:
-                return Outcome.of(said["outcome"])
+        if outcome := listen(self._process.stdout, hear):
+            return outcome
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_ENDING)
         words = _words_of(self._end())

@@ -78,10 +78,14 @@ def _reset_peak() -> None:
 
 
 def _peak_mib() -> int:
-    return sum(map(_peak_mib_of, (_SELF, *_programs())))
+    own = _peak_mib_of(_SELF)
+    if not own:
+        raise OSError(f"{_SELF}/status has no VmHWM")
+    return own + sum(map(_peak_mib_of, _programs()))
 
 
 def _peak_mib_of(process: Path) -> int:
+    """0 of a program that has ended."""
     with suppress(*_ENDED):
         for line in (process / "status").read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from orchestration.dbt_invocation import Outcome
+from orchestration.dbt_invocation import Outcome, listen
 from orchestration.ingest.values import literal
 from orchestration.settings import (
     PROJECT_ROOT,
@@ -92,17 +92,14 @@ def invoke_dbt(
     """Run a command of dbt as `dbt_invocation.invoke` does, in .venv-spark."""
     has_own_session = not settings.spark_url and command[0] not in _WITHOUT_DATABASE
     request = {"command": list(command), "project": "", "environment": {}, "has_own_session": has_own_session}
-    outcome = None
+
+    def hear_without_traces(event: Mapping[str, Any]) -> None:
+        event["info"]["msg"] = without_traces(event["info"].get("msg", ""))
+        hear(event)
+
     with _program(settings, str(_DBT)) as process:
         _tell(process, request)
-        for line in process.stdout:
-            said = json.loads(line)
-            if event := said.get("event"):
-                event["info"]["msg"] = without_traces(event["info"].get("msg", ""))
-                hear(event)
-            else:
-                outcome = Outcome.of(said["outcome"])
-                break
+        outcome = listen(process.stdout, hear_without_traces)
     if outcome is None:
         return Outcome(False, f"dbt has ended without a word. {_last_words(settings)}")
     nodes = [replace(node, message=without_traces(node.message)) for node in outcome.nodes]
